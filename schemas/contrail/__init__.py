@@ -1,0 +1,1 @@
+"""The Contrail object model: values, types with their parents, references and managed fields, and its rules."""

@@ -1,0 +1,113 @@
+"""Contrail objects and links as values: what translation emits, the store keeps and the applier sends (pure).
+
+A `ContrailObject` is an object that we own. A `Link` is one reference *from* an object that several
+resources contribute to or that is not ours (virtual-router to virtual-machine); it is applied by
+`ref-update`, so it never overwrites what others put beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from schemas.identity import link_uuid
+
+FqName = tuple[str, ...]
+Json = Any
+"""A JSON value: None, bool, int, float, str, list or dict of the same."""
+
+LINK = "link"
+"""The `type` of a Link's row in the store, beside Contrail's own type names."""
+
+
+def joined(fq_name: FqName) -> str:
+    """Colon-joined fq_name; unambiguous, because Contrail refuses ':' in names."""
+    return ":".join(fq_name)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One reference of an object: `type` and `fq_name` of the target, its uuid where known, link attribute."""
+
+    type: str
+    fq_name: FqName
+    uuid: str | None = None
+    attr: Json = None
+
+
+@dataclass(frozen=True, slots=True)
+class ContrailObject:
+    """An object as it shall be in Contrail.
+
+    `type` is Contrail's dashed name ('virtual-network'); `fq_name` includes the parent's; `parent_type` is
+    None for children of config-root; `properties` are JSON values under Contrail's field names, including
+    'annotations'; `references` are in canonical order (type, fq_name).
+    """
+
+    type: str
+    fq_name: FqName
+    uuid: str
+    parent_type: str | None = None
+    properties: Mapping[str, Json] = field(default_factory=dict)
+    references: tuple[Reference, ...] = ()
+
+    def body(self) -> dict[str, Json]:
+        """The jsonb body of the store: {'parent_type', 'properties', 'references': [{'type','to','uuid','attr'}]}."""
+        return {
+            "parent_type": self.parent_type,
+            "properties": dict(self.properties),
+            "references": [
+                {"type": r.type, "to": list(r.fq_name), "uuid": r.uuid, "attr": r.attr}
+                for r in sorted(self.references, key=lambda r: (r.type, r.fq_name))
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One reference from an object that is not ours alone.
+
+    `owner_uuid` is None where only Contrail knows it: the applier resolves it by fq_name, and for a
+    virtual-router also by `owner_address` (the node's internal address, '' if unknown).
+    """
+
+    owner_type: str
+    owner_fq_name: FqName
+    target_type: str
+    target_fq_name: FqName
+    target_uuid: str
+    owner_uuid: str | None = None
+    owner_address: str = ""
+    attr: Json = None
+
+    @property
+    def uuid(self) -> str:
+        """Deterministic id of the link's row in the store."""
+        return link_uuid(self.owner_type, joined(self.owner_fq_name), self.target_type, self.target_uuid)
+
+    @property
+    def type(self) -> str:
+        """Always LINK."""
+        return LINK
+
+    @property
+    def fq_name(self) -> FqName:
+        """Name of the link's row in the store: owner type and name, target type and uuid."""
+        return (self.owner_type, *self.owner_fq_name, self.target_type, self.target_uuid)
+
+    def body(self) -> dict[str, Json]:
+        """The jsonb body of the store: {'owner': {...}, 'target': {...}, 'attr'}."""
+        return {
+            "owner": {
+                "type": self.owner_type,
+                "fq_name": list(self.owner_fq_name),
+                "uuid": self.owner_uuid,
+                "address": self.owner_address,
+            },
+            "target": {"type": self.target_type, "fq_name": list(self.target_fq_name), "uuid": self.target_uuid},
+            "attr": self.attr,
+        }
+
+
+Desired = ContrailObject | Link

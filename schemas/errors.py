@@ -1,0 +1,102 @@
+"""The error tree of the whole project (pure).
+
+    ContrailKubeError
+    ├── Retryable                 trying again later can help, without a person
+    │   ├── BusUnavailable        the broker or the log directory does not answer
+    │   ├── StoreUnavailable      the database does not answer, or refused for now
+    │   ├── KubernetesUnavailable the Kubernetes API does not answer, or refused for now
+    │   ├── ContrailUnavailable   the Contrail config API does not answer, or refused for now
+    │   ├── AgentUnavailable      the vrouter agent or the CNI agent does not answer
+    │   ├── Fenced                another instance owns this work now; drop it and start again
+    │   └── AddressPending        the pod is known but has no address yet
+    └── Terminal                  the same input will fail the same way
+        ├── SettingsError         a setting is unknown, missing or malformed
+        ├── UndecodableRecord     bytes on the bus that no schema of ours reads
+        ├── MalformedObject       a Kubernetes object that breaks its own API's rules
+        ├── TranslationError      a resource that cannot become Contrail objects
+        ├── ModelError            a Contrail object that breaks Contrail's schema
+        ├── ContrailRefused       the Contrail API said no, and will say no again
+        ├── StoreMismatch         the database's schema is not the one this version needs
+        ├── BusMismatch           the topic or log is not laid out as this version needs
+        └── PlugError             an interface could not be made or removed in the kernel
+
+Every message names the object, what was wrong, and what a person can do about it.
+"""
+
+from __future__ import annotations
+
+
+class ContrailKubeError(Exception):
+    """Root of every error that this project raises on purpose."""
+
+
+class Retryable(ContrailKubeError):
+    """Trying again later can help, without a person."""
+
+
+class Terminal(ContrailKubeError):
+    """The same input fails the same way: a person, or another input, is needed."""
+
+
+class BusUnavailable(Retryable):
+    """The broker or the log directory does not answer."""
+
+
+class StoreUnavailable(Retryable):
+    """The database does not answer, or refused for now."""
+
+
+class KubernetesUnavailable(Retryable):
+    """The Kubernetes API does not answer, or refused for now."""
+
+
+class ContrailUnavailable(Retryable):
+    """The Contrail config API does not answer, or refused for now."""
+
+
+class AgentUnavailable(Retryable):
+    """The vrouter agent or the CNI agent does not answer."""
+
+
+class Fenced(Retryable):
+    """Another instance owns this work now: drop what is in hand and start again from the store."""
+
+
+class AddressPending(Retryable):
+    """The pod is known, or will be, but has no address yet."""
+
+
+class SettingsError(Terminal):
+    """A setting is unknown, missing or malformed; the message names the variable and what is accepted."""
+
+
+class UndecodableRecord(Terminal):
+    """Bytes on the bus that no schema of ours reads."""
+
+
+class MalformedObject(Terminal):
+    """A Kubernetes object that breaks its own API's rules."""
+
+
+class TranslationError(Terminal):
+    """A resource that cannot become Contrail objects; names the resource, the field and what is accepted."""
+
+
+class ModelError(Terminal):
+    """A Contrail object that breaks Contrail's schema; caught before anything is sent."""
+
+
+class ContrailRefused(Terminal):
+    """The Contrail API said no, and will say no again to the same request."""
+
+
+class StoreMismatch(Terminal):
+    """The database's schema is not the one this version needs."""
+
+
+class BusMismatch(Terminal):
+    """The topic or log is not laid out as this version needs."""
+
+
+class PlugError(Terminal):
+    """An interface could not be made or removed in the kernel."""
