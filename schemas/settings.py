@@ -1,0 +1,288 @@
+"""Settings from the environment: frozen dataclasses, one per topic, read once at start.
+
+A field `pod_subnets` of a class with `PREFIX = "CLUSTER"` is read from CONTRAIL_KUBE_CLUSTER_POD_SUBNETS.
+Pure but for what the caller passes as `environ`; a secret may instead be named by `<VARIABLE>_FILE`.
+An unknown or malformed variable is a SettingsError that names the variable and the likely culprit.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, TypeVar, get_type_hints
+
+from schemas.errors import SettingsError
+
+ENV_PREFIX = "CONTRAIL_KUBE_"
+SERVICES = ("WATCHERS", "TRANSLATOR", "APPLIER", "CNI", "CONSOLE", "SIMULATOR")
+"""Each service reads variables of its own under its name; the others leave them alone."""
+RESERVED = ("CACHE", "REQUIRE")
+"""Variables of the build and test tools, not settings."""
+
+
+class Topic(Protocol):
+    """A settings dataclass: PREFIX is its part of the variable names."""
+
+    PREFIX: ClassVar[str]
+
+
+T = TypeVar("T", bound=Topic)
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSettings:
+    """The Kubernetes cluster and the addresses that its objects take in Contrail."""
+
+    PREFIX: ClassVar[str] = "CLUSTER"
+
+    name: str = "k8s"
+    """Prefix of every Contrail name, and half of the owner mark; two clusters on one Contrail need two names."""
+    owner: str = "k8s"
+    """The other half of the owner mark; tools of the original look for 'k8s'."""
+    domain: str = "default-domain"
+    """Contrail domain that holds the projects; must exist."""
+    pod_subnets: tuple[str, ...] = ("10.32.0.0/12",)
+    """CIDRs of pod addresses."""
+    service_subnets: tuple[str, ...] = ("10.96.0.0/12",)
+    """CIDRs of service addresses; must be the API server's --service-cluster-ip-range."""
+    ip_fabric_subnets: tuple[str, ...] = ("10.64.0.0/12",)
+    """CIDRs of pod addresses in the underlay, for gateway-less forwarding."""
+
+    def __post_init__(self) -> None:
+        if not self.name or any(c in self.name for c in ": /"):
+            raise SettingsError(
+                f"{_variable(self, 'name')}={self.name!r}: must be non-empty, without ':', '/' or space"
+            )
+        for name in ("pod_subnets", "service_subnets", "ip_fabric_subnets"):
+            for cidr in getattr(self, name):
+                try:
+                    ipaddress.ip_network(cidr)
+                except ValueError as error:
+                    raise SettingsError(f"{_variable(self, name)}: {cidr!r} is no subnet: {error}") from None
+        nets = [ipaddress.ip_network(c) for c in self.pod_subnets + self.service_subnets]
+        for i, net in enumerate(nets):
+            for other in nets[i + 1 :]:
+                if net.version == other.version and net.overlaps(other):
+                    raise SettingsError(f"{_variable(self, 'pod_subnets')}: {net} and {other} overlap")
+
+
+@dataclass(frozen=True, slots=True)
+class BusSettings:
+    """Where change events travel."""
+
+    PREFIX: ClassVar[str] = "BUS"
+
+    kind: str = "log"
+    """'kafka', or 'log' for a directory of Avro files (one machine, embedded use)."""
+    directory: Path = Path("contrail-kube-log")
+    """Directory of the log, for kind 'log'."""
+    topic: str = ""
+    """Topic name; empty means k8s.changes.<cluster>."""
+    partitions: int = 4
+    """Partitions of the topic; fixed for its life, because a namespace must stay in one partition."""
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("kafka", "log"):
+            raise SettingsError(f"{_variable(self, 'kind')}={self.kind!r}: accepted are 'kafka' and 'log'")
+        if self.partitions < 1:
+            raise SettingsError(f"{_variable(self, 'partitions')}={self.partitions}: at least 1")
+
+    def topic_of(self, cluster: str) -> str:
+        """Name of the cluster's topic."""
+        return self.topic or f"k8s.changes.{cluster}"
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaSettings:
+    """How the brokers are reached, and what the topic is created with."""
+
+    PREFIX: ClassVar[str] = "KAFKA"
+
+    bootstrap_servers: tuple[str, ...] = ("127.0.0.1:9092",)
+    security_protocol: str = "PLAINTEXT"
+    """PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."""
+    ssl_cafile: str = ""
+    ssl_certfile: str = ""
+    ssl_keyfile: str = ""
+    sasl_mechanism: str = ""
+    """PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512."""
+    sasl_username: str = ""
+    sasl_password: str = field(default="", repr=False, metadata={"secret": True})
+    compression: str = "gzip"
+    """Producer compression: none, gzip, zstd, lz4, snappy (what the installed codecs allow)."""
+    replication_factor: int = 1
+    retention_hours: int = 168
+    """Must be at least twice the snapshot period, because snapshots are what replaces compaction."""
+    group: str = "translator"
+    """Consumer group: for the assignment of partitions only, offsets live in the store."""
+    instance: str = ""
+    """group.instance.id: a name that survives restarts makes rejoining quick; empty is a dynamic member."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseSettings:
+    """The desired-state store."""
+
+    PREFIX: ClassVar[str] = "DATABASE"
+
+    url: str = field(
+        default="postgresql://postgres@127.0.0.1:5432/contrail_kube", repr=False, metadata={"secret": True}
+    )
+    """postgresql:// URL; secret, because it may hold a password."""
+    statement_timeout: float = 30.0
+    """Seconds after which the server cancels one statement of ours."""
+    connect_timeout: float = 5.0
+    """Seconds to wait for a connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContrailSettings:
+    """The Contrail config API."""
+
+    PREFIX: ClassVar[str] = "CONTRAIL"
+
+    url: str = "http://127.0.0.1:8082"
+    connect_timeout: float = 5.0
+    """Seconds to wait for a connection."""
+    read_timeout: float = 30.0
+    """Seconds to wait for an answer."""
+
+    def __post_init__(self) -> None:
+        if not self.url.startswith(("http://", "https://")):
+            raise SettingsError(f"{_variable(self, 'url')}={self.url!r}: must begin with http:// or https://")
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSettings:
+    """Logs, metrics and health of one process."""
+
+    PREFIX: ClassVar[str] = "PROCESS"
+
+    log_level: str = "INFO"
+    log_format: str = "json"
+    """'json' (one object a line) or 'text' (for a person)."""
+    health_host: str = "127.0.0.1"
+    """Address of /metrics, /livez and /readyz; 0.0.0.0 in a container."""
+    health_port: int = 0
+    """Port of /metrics, /livez and /readyz; 0 switches the endpoint off."""
+
+    def __post_init__(self) -> None:
+        if self.log_level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+            raise SettingsError(
+                f"{_variable(self, 'log_level')}={self.log_level!r}: accepted are DEBUG, INFO, WARNING, ERROR"
+            )
+        if self.log_format not in ("json", "text"):
+            raise SettingsError(f"{_variable(self, 'log_format')}={self.log_format!r}: accepted are json, text")
+
+
+SHARED: tuple[type[Topic], ...] = (
+    ClusterSettings,
+    BusSettings,
+    KafkaSettings,
+    DatabaseSettings,
+    ContrailSettings,
+    ProcessSettings,
+)
+
+
+def from_env(topic: type[T], environ: Mapping[str, str], *, defaults: Mapping[str, Any] | None = None) -> T:
+    """Settings of one topic from the environment; raises SettingsError.
+
+    `defaults` replaces the class's own, field by field (the embedded run uses it).
+    """
+    hints = get_type_hints(topic)
+    values: dict[str, Any] = dict(defaults or {})
+    for spec in fields(topic):  # type: ignore[arg-type]
+        name = _variable(topic, spec.name)
+        text = _text(environ, name, secret=bool(spec.metadata.get("secret")))
+        if text is not None:
+            values[spec.name] = _parse(name, text, hints[spec.name])
+        elif spec.name not in values and spec.default is MISSING and spec.default_factory is MISSING:
+            raise SettingsError(f"{name} is not set; it has no default")
+    return topic(**values)
+
+
+def check_unknown(environ: Mapping[str, str], topics: Iterable[type[Topic]] = ()) -> None:
+    """Raise SettingsError for a CONTRAIL_KUBE_ variable that nothing reads: usually a slip of the pen.
+
+    `topics` are the calling service's own, beside the shared ones.
+    """
+    known = {
+        name
+        for topic in (*SHARED, *topics)
+        for spec in fields(topic)  # type: ignore[arg-type]
+        for name in _names(topic, spec.name, secret=bool(spec.metadata.get("secret")))
+    }
+    own = {topic.PREFIX for topic in topics}
+    others = tuple(f"{ENV_PREFIX}{s}_" for s in SERVICES if not any(p.split("_")[0] == s for p in own))
+    reserved = {ENV_PREFIX + name for name in RESERVED}
+    for name in sorted(environ):
+        if not name.startswith(ENV_PREFIX) or name in known or name in reserved or name.startswith(others):
+            continue
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise SettingsError(f"{name} is not a setting{hint}")
+
+
+def describe(*settings: Topic) -> str:
+    """One line for the log at start: every setting with its value, secrets left out."""
+    parts = []
+    for topic in settings:
+        for spec in fields(topic):  # type: ignore[arg-type]
+            value = "***" if spec.metadata.get("secret") else getattr(topic, spec.name)
+            parts.append(f"{topic.PREFIX.lower()}_{spec.name}={value}")
+    return " ".join(parts)
+
+
+def _variable(topic: Topic | type[Topic], name: str) -> str:
+    return f"{ENV_PREFIX}{topic.PREFIX}_{name.upper()}"
+
+
+def _names(topic: type[Topic], name: str, *, secret: bool) -> list[str]:
+    variable = _variable(topic, name)
+    return [variable, f"{variable}_FILE"] if secret else [variable]
+
+
+def _text(environ: Mapping[str, str], name: str, *, secret: bool) -> str | None:
+    if secret and (path := environ.get(f"{name}_FILE")):
+        try:
+            return Path(path).read_text().strip()
+        except OSError as error:
+            raise SettingsError(f"{name}_FILE={path}: cannot be read: {error.strerror}") from error
+    return environ.get(name)
+
+
+def _parse(name: str, text: str, hint: Any) -> Any:
+    parser = _PARSERS.get(hint)
+    if parser is None:
+        raise TypeError(f"{name}: no parser for settings of type {hint}")
+    try:
+        return parser(text.strip())
+    except ValueError:
+        raise SettingsError(f"{name}={text!r}: expected {_EXPECTED[hint]}") from None
+
+
+def _parse_bool(text: str) -> bool:
+    words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    try:
+        return words[text.lower()]
+    except KeyError:
+        raise ValueError from None
+
+
+def _parse_list(text: str) -> tuple[str, ...]:
+    return tuple(part for part in text.replace(",", " ").split() if part)
+
+
+_PARSERS: dict[Any, Callable[[str], Any]] = {
+    str: str,
+    int: int,
+    float: float,
+    bool: _parse_bool,
+    Path: Path,
+    tuple[str, ...]: _parse_list,
+}
+_EXPECTED = {int: "a whole number", float: "a number (seconds)", bool: "true or false"}
