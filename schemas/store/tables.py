@@ -1,0 +1,223 @@
+"""Tables of the store (pure metadata); the migrations in schemas/store/migrations make them.
+
+A test compares this module with a migrated database, so the two cannot drift apart. Texts named `resource`,
+`reader` and `read` are resource keys, `Kind/namespace/name`; a list read ends in `/*`. Positions on the bus
+are (topic, partition, at_offset); they are empty ('' and -1) for what did not come from the bus.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, UUID
+
+SHARDS = 16
+"""Applier shards; `shard` of an object is crc32(namespace) modulo this."""
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+        "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+    }
+)
+
+_UUID = UUID(as_uuid=False)
+_NOW = func.now()
+
+consumer_offset = Table(
+    "consumer_offset",
+    metadata,
+    Column("consumer", Text, primary_key=True),
+    Column("topic", Text, primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("next_offset", BigInteger, nullable=False),
+    Column("translator_version", Text, nullable=False),
+    Column("updated_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
+    comment="Next offset to read; moved in the same transaction as what was read, guarded by its old value.",
+)
+
+watch_epoch = Table(
+    "watch_epoch",
+    metadata,
+    Column("cluster", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("topic", Text, primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("epoch", BigInteger, nullable=False),
+    Column("state", Text, CheckConstraint("state IN ('listing', 'streaming')", name="state"), nullable=False),
+    Column("at_offset", BigInteger, nullable=False),
+    comment="Newest snapshot epoch seen per kind and partition; 'listing' between snapshot_begin and _end.",
+)
+
+k8s_resource = Table(
+    "k8s_resource",
+    metadata,
+    Column("cluster", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("namespace", Text, primary_key=True, comment="'' for cluster-scoped kinds"),
+    Column("name", Text, primary_key=True),
+    Column("api_version", Text, nullable=False),
+    Column("uid", Text, nullable=False),
+    Column("resource_version", Text, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("body", JSONB, nullable=False, comment="the typed record of the kind (schemas/records)"),
+    Column("digest", LargeBinary, nullable=False, comment="SHA-256 of the canonical JSON of body"),
+    Column("topic", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("at_offset", BigInteger, nullable=False),
+    Column("event_id", _UUID),
+    Column("observed_at", DateTime(timezone=True), comment="when the watcher saw it"),
+    Index("k8s_resource_uid_idx", "uid"),
+    Index("k8s_resource_snapshot_idx", "cluster", "kind", "topic", "partition", "epoch"),
+    comment="Kubernetes objects as the log last told them: the fold.",
+)
+
+resource_read = Table(
+    "resource_read",
+    metadata,
+    Column("cluster", Text, primary_key=True),
+    Column("reader", Text, primary_key=True),
+    Column("read", Text, primary_key=True),
+    Index("resource_read_read_idx", "cluster", "read"),
+    comment="What the translation of `reader` asked for, absent answers included.",
+)
+
+desired_object = Table(
+    "desired_object",
+    metadata,
+    Column("uuid", _UUID, primary_key=True),
+    Column("cluster", Text, nullable=False),
+    Column("shard", Integer, nullable=False),
+    Column("namespace", Text, nullable=False, comment="Kubernetes namespace of its source, '' if none"),
+    Column("type", Text, nullable=False, comment="Contrail's type name, or 'link'"),
+    Column("fq_name", Text, nullable=False, comment="colon-joined"),
+    Column("body", JSONB, nullable=False, comment="ContrailObject.body() or Link.body() (schemas/contrail/objects.py)"),
+    Column("digest", LargeBinary, nullable=False, comment="SHA-256 of the canonical JSON of body"),
+    Column("generation", BigInteger, nullable=False, comment="rises with every change, also over a deletion"),
+    Column(
+        "absent",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="shall not exist; row goes when confirmed",
+    ),
+    Index("desired_object_name_idx", "type", "fq_name", unique=True, postgresql_where=text("NOT absent")),
+    Index("desired_object_cluster_idx", "cluster", "type"),
+    comment="Contrail objects as they shall be.",
+)
+
+desired_source = Table(
+    "desired_source",
+    metadata,
+    Column("object_uuid", _UUID, ForeignKey("desired_object.uuid", ondelete="CASCADE"), primary_key=True),
+    Column("cluster", Text, primary_key=True),
+    Column("resource", Text, primary_key=True),
+    Column("digest", LargeBinary, nullable=False, comment="digest of the body this resource asked for"),
+    Index("desired_source_resource_idx", "cluster", "resource"),
+    comment="Which resources want an object; it lives while one row is left.",
+)
+
+desired_edge = Table(
+    "desired_edge",
+    metadata,
+    Column("from_uuid", _UUID, ForeignKey("desired_object.uuid", ondelete="CASCADE"), primary_key=True),
+    Column("to_uuid", _UUID, primary_key=True),
+    Column("relation", Text, CheckConstraint("relation IN ('parent', 'ref')", name="relation"), primary_key=True),
+    Index("desired_edge_to_idx", "to_uuid"),
+    comment="The object needs the other: as its parent, or by a reference. Only objects of the store.",
+)
+
+object_diff = Table(
+    "object_diff",
+    metadata,
+    Column("object_uuid", _UUID, primary_key=True),
+    Column("generation", BigInteger, primary_key=True),
+    Column("cluster", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("fq_name", Text, nullable=False),
+    Column("op", Text, CheckConstraint("op IN ('create', 'update', 'delete')", name="op"), nullable=False),
+    Column("before", JSONB),
+    Column("after", JSONB),
+    Column("patch", JSONB, comment="changed fields only: {'field': [before, after]}"),
+    Column("resource", Text, nullable=False, comment="resource whose change caused it"),
+    Column("topic", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("at_offset", BigInteger, nullable=False),
+    Column("event_id", _UUID),
+    Column("translator_version", Text, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
+    Index("object_diff_resource_idx", "cluster", "resource"),
+    comment="Every change of a desired object, append-only: the diffs, the audit trail and the provenance in one.",
+)
+
+apply_state = Table(
+    "apply_state",
+    metadata,
+    Column("object_uuid", _UUID, ForeignKey("desired_object.uuid", ondelete="CASCADE"), primary_key=True),
+    Column("shard", Integer, nullable=False),
+    Column(
+        "status",
+        Text,
+        CheckConstraint("status IN ('pending', 'applied', 'blocked', 'failed', 'dead')", name="status"),
+        nullable=False,
+        server_default="pending",
+    ),
+    Column("desired_generation", BigInteger, nullable=False),
+    Column("applied_generation", BigInteger, comment="null: not in Contrail as far as we know"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("next_attempt_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
+    Column("reason", Text, nullable=False, server_default="", comment="why not applied, for a person"),
+    Column("last_error", Text, nullable=False, server_default=""),
+    Column("updated_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
+    Index("apply_state_work_idx", "shard", "next_attempt_at", postgresql_where=text("status <> 'applied'")),
+    comment="How far Contrail has followed; the translator sets 'pending', the applier the rest.",
+)
+
+observed_object = Table(
+    "observed_object",
+    metadata,
+    Column("uuid", _UUID, primary_key=True),
+    Column("type", Text, nullable=False),
+    Column("body", JSONB, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("observed_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
+    comment="What Contrail decided by itself: of an instance-ip the address, prefix, gateway, DNS, subnet.",
+)
+
+dead_letter = Table(
+    "dead_letter",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("cluster", Text, nullable=False),
+    Column("stage", Text, nullable=False, comment="decode, fold, translate or apply"),
+    Column("topic", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("at_offset", BigInteger, nullable=False),
+    Column("resource", Text, nullable=False, server_default=""),
+    Column("error_class", Text, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("payload", LargeBinary),
+    Column("times", Integer, nullable=False, server_default="1"),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
+    Column("last_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
+    Column("resolved_at", DateTime(timezone=True)),
+    Index("dead_letter_position_idx", "cluster", "stage", "topic", "partition", "at_offset", "resource", unique=True),
+    comment="What could not be read or translated, with the reason; one row per position and resource.",
+)
