@@ -1,0 +1,93 @@
+"""Settings: what is read, what is refused, and how the refusal helps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from schemas.errors import SettingsError
+from schemas.settings import (
+    BusSettings,
+    ClusterSettings,
+    ContrailSettings,
+    DatabaseSettings,
+    KafkaSettings,
+    ProcessSettings,
+    check_unknown,
+    describe,
+    from_env,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnSettings:
+    PREFIX: ClassVar[str] = "APPLIER"
+    tries: int = 3
+    fast: bool = False
+
+
+def test_defaults_need_no_environment() -> None:
+    assert from_env(ClusterSettings, {}).pod_subnets == ("10.32.0.0/12",)
+    assert from_env(BusSettings, {}).topic_of("k8s") == "k8s.changes.k8s"
+
+
+def test_every_type_is_read() -> None:
+    environ = {
+        "CONTRAIL_KUBE_CLUSTER_POD_SUBNETS": "10.0.0.0/16, fd00::/64",
+        "CONTRAIL_KUBE_BUS_DIRECTORY": "/var/lib/log",
+        "CONTRAIL_KUBE_BUS_PARTITIONS": "8",
+        "CONTRAIL_KUBE_APPLIER_FAST": "Yes",
+        "CONTRAIL_KUBE_DATABASE_STATEMENT_TIMEOUT": "2.5",
+    }
+    assert from_env(ClusterSettings, environ).pod_subnets == ("10.0.0.0/16", "fd00::/64")
+    assert from_env(BusSettings, environ) == BusSettings(directory=Path("/var/lib/log"), partitions=8)
+    assert from_env(OwnSettings, environ).fast is True
+    assert from_env(DatabaseSettings, environ).statement_timeout == 2.5
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [
+        ("BUS_PARTITIONS", "many", "CONTRAIL_KUBE_BUS_PARTITIONS='many': expected a whole number"),
+        ("BUS_PARTITIONS", "0", "at least 1"),
+        ("BUS_KIND", "pigeon", "accepted are 'kafka' and 'log'"),
+        ("CLUSTER_POD_SUBNETS", "10.0.0.1/8", "has host bits set"),
+        ("CLUSTER_POD_SUBNETS", "10.96.0.0/16", "overlap"),
+        ("CLUSTER_NAME", "a:b", "without ':'"),
+        ("CONTRAIL_URL", "127.0.0.1:8082", "http://"),
+        ("PROCESS_LOG_LEVEL", "LOUD", "accepted are DEBUG"),
+    ],
+)
+def test_a_malformed_value_is_refused_by_name(variable: str, value: str, says: str) -> None:
+    environ = {f"CONTRAIL_KUBE_{variable}": value}
+    with pytest.raises(SettingsError) as raised:
+        for topic in (ClusterSettings, BusSettings, ContrailSettings, ProcessSettings):
+            from_env(topic, environ)
+    assert f"CONTRAIL_KUBE_{variable}" in str(raised.value)
+    assert says in str(raised.value)
+
+
+def test_a_misspelt_variable_is_refused_with_the_likely_one() -> None:
+    with pytest.raises(SettingsError, match="did you mean CONTRAIL_KUBE_CLUSTER_NAME"):
+        check_unknown({"CONTRAIL_KUBE_CLUSTER_NAMES": "x"})
+    with pytest.raises(SettingsError, match="CONTRAIL_KUBE_APPLIER_TRIES"):
+        check_unknown({"CONTRAIL_KUBE_APPLIER_TRYS": "x"}, [OwnSettings])
+
+
+def test_variables_of_other_services_and_other_programs_are_left_alone() -> None:
+    check_unknown({"CONTRAIL_KUBE_APPLIER_TRIES": "5", "CONTRAIL_KUBE_CACHE": "/c", "PATH": "/bin"})
+
+
+def test_a_secret_comes_from_a_file_and_never_shows(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("hunter2\n")
+    settings = from_env(KafkaSettings, {"CONTRAIL_KUBE_KAFKA_SASL_PASSWORD_FILE": str(tmp_path / "password")})
+    assert settings.sasl_password == "hunter2"
+    assert "hunter2" not in repr(settings) + describe(settings)
+
+
+def test_a_secret_file_that_cannot_be_read_is_named() -> None:
+    with pytest.raises(SettingsError, match="SASL_PASSWORD_FILE=/nowhere: cannot be read"):
+        from_env(KafkaSettings, {"CONTRAIL_KUBE_KAFKA_SASL_PASSWORD_FILE": "/nowhere"})
