@@ -18,7 +18,9 @@
         ├── ContrailRefused       the Contrail API said no, and will say no again
         ├── StoreMismatch         the database's schema is not the one this version needs
         ├── BusMismatch           the topic or log is not laid out as this version needs
-        └── PlugError             an interface could not be made or removed in the kernel
+        ├── PlugError             an interface could not be made or removed in the kernel
+        ├── AgentRefused          the vrouter agent said no, and will say no again
+        └── RequestRefused        a CNI request that cannot be served as it is; carries its CNI error code
 
 Every message names the object, what was wrong, and what a person can do about it.
 """
@@ -100,3 +102,18 @@ class BusMismatch(Terminal):
 
 class PlugError(Terminal):
     """An interface could not be made or removed in the kernel."""
+
+
+class AgentRefused(Terminal):
+    """The vrouter agent said no, and will say no again to the same request."""
+
+
+class RequestRefused(Terminal):
+    """A CNI request that cannot be served as it is: malformed, for another node, or for rows that make no sense.
+
+    `code` is the error code of the CNI specification (100 and above are ours, see cni/answers.py).
+    """
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code

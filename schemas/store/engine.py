@@ -19,16 +19,24 @@ _MISSING_SCHEMA = frozenset({"42P01", "42703", "3F000"})
 
 
 def connect(
-    settings: DatabaseSettings, *, application: str, pool_size: int = 5, isolation: str | None = None
+    settings: DatabaseSettings,
+    *,
+    application: str,
+    pool_size: int = 5,
+    isolation: str | None = None,
+    pooler: bool = False,
 ) -> Engine:
-    """Engine of the store; connects lazily. Raises SettingsError for a malformed URL."""
+    """Engine of the store; connects lazily. Raises SettingsError for a malformed URL.
+
+    `pooler` leaves out what pgbouncer refuses at connect; the caller then limits its statements per transaction.
+    """
     try:
         url = make_url(settings.url)
     except ArgumentError as error:
         raise SettingsError(f"CONTRAIL_KUBE_DATABASE_URL is no database URL: {error}") from None
     if url.get_backend_name() != "postgresql":
         raise SettingsError(f"CONTRAIL_KUBE_DATABASE_URL: only postgresql:// is supported, not {url.drivername}://")
-    options = f"-c statement_timeout={int(settings.statement_timeout * 1000)}"
+    options = {} if pooler else {"options": f"-c statement_timeout={int(settings.statement_timeout * 1000)}"}
     extra = {"isolation_level": isolation} if isolation else {}
     return create_engine(
         url.set(drivername="postgresql+psycopg2"),
@@ -39,7 +47,7 @@ def connect(
         connect_args={
             "application_name": application,
             "connect_timeout": max(1, int(settings.connect_timeout)),
-            "options": options,
+            **options,
         },
         **extra,
     )
