@@ -5,6 +5,8 @@
     │   ├── BusUnavailable        the broker or the log directory does not answer
     │   ├── StoreUnavailable      the database does not answer, or refused for now
     │   ├── KubernetesUnavailable the Kubernetes API does not answer, or refused for now
+    │   │   ├── KubernetesForbidden  a right is missing; a person may grant it meanwhile
+    │   │   └── VersionExpired       the history asked for is no longer kept: list again
     │   ├── ContrailUnavailable   the Contrail config API does not answer, or refused for now
     │   ├── AgentUnavailable      the vrouter agent or the CNI agent does not answer
     │   ├── Fenced                another instance owns this work now; drop it and start again
@@ -35,6 +37,9 @@ class ContrailKubeError(Exception):
 class Retryable(ContrailKubeError):
     """Trying again later can help, without a person."""
 
+    retry_after: float = 0.0
+    """Seconds that the other side asked to wait; 0 where it did not say."""
+
 
 class Terminal(ContrailKubeError):
     """The same input fails the same way: a person, or another input, is needed."""
@@ -50,6 +55,14 @@ class StoreUnavailable(Retryable):
 
 class KubernetesUnavailable(Retryable):
     """The Kubernetes API does not answer, or refused for now."""
+
+
+class KubernetesForbidden(KubernetesUnavailable):
+    """The Kubernetes API knows us and a right is missing; the message names verb and resource."""
+
+
+class VersionExpired(KubernetesUnavailable):
+    """The resourceVersion or the continue token is older than what the API server keeps: list again."""
 
 
 class ContrailUnavailable(Retryable):
