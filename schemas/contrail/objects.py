@@ -42,7 +42,8 @@ class ContrailObject:
 
     `type` is Contrail's dashed name ('virtual-network'); `fq_name` includes the parent's; `parent_type` is
     None for children of config-root; `properties` are JSON values under Contrail's field names, including
-    'annotations'; `references` are in canonical order (type, fq_name).
+    'annotations'; `references` are in canonical order (type, fq_name). `parent_uuid` and the `uuid` of a
+    reference are set where the target is an object of ours: the edges of the store come from them.
     """
 
     type: str
@@ -51,6 +52,7 @@ class ContrailObject:
     parent_type: str | None = None
     properties: Mapping[str, Json] = field(default_factory=dict)
     references: tuple[Reference, ...] = ()
+    parent_uuid: str | None = None
 
     def body(self) -> dict[str, Json]:
         """The jsonb body of the store: {'parent_type', 'properties', 'references': [{'type','to','uuid','attr'}]}."""
@@ -105,7 +107,11 @@ class Link:
                 "uuid": self.owner_uuid,
                 "address": self.owner_address,
             },
-            "target": {"type": self.target_type, "fq_name": list(self.target_fq_name), "uuid": self.target_uuid},
+            "target": {
+                "type": self.target_type,
+                "fq_name": list(self.target_fq_name),
+                "uuid": self.target_uuid,
+            },
             "attr": self.attr,
         }
 

@@ -63,6 +63,13 @@ watch_epoch = Table(
     Column("epoch", BigInteger, nullable=False),
     Column("state", Text, CheckConstraint("state IN ('listing', 'streaming')", name="state"), nullable=False),
     Column("at_offset", BigInteger, nullable=False),
+    Column(
+        "revision",
+        BigInteger,
+        nullable=False,
+        server_default="0",
+        comment="highest resource version streamed in this epoch: what is not above it is a repetition",
+    ),
     comment="Newest snapshot epoch seen per kind and partition; 'listing' between snapshot_begin and _end.",
 )
 
@@ -219,5 +226,6 @@ dead_letter = Table(
     Column("last_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
     Column("resolved_at", DateTime(timezone=True)),
     Index("dead_letter_position_idx", "cluster", "stage", "topic", "partition", "at_offset", "resource", unique=True),
+    Index("dead_letter_open_idx", "cluster", "resource", postgresql_where=text("resolved_at IS NULL")),
     comment="What could not be read or translated, with the reason; one row per position and resource.",
 )
