@@ -126,6 +126,7 @@ desired_object = Table(
         comment="shall not exist; row goes when confirmed",
     ),
     Index("desired_object_name_idx", "type", "fq_name", unique=True, postgresql_where=text("NOT absent")),
+    Index("desired_object_leaving_idx", "type", "fq_name", postgresql_where=text("absent")),
     Index("desired_object_cluster_idx", "cluster", "type"),
     comment="Contrail objects as they shall be.",
 )
