@@ -65,6 +65,21 @@ class ContrailObject:
             ],
         }
 
+    @classmethod
+    def from_body(cls, type_: str, fq_name: str, uuid: str, body: Mapping[str, Json]) -> ContrailObject:
+        """Read back a row of the store: `body` as written by `body()`, `fq_name` colon-joined."""
+        return cls(
+            type=type_,
+            fq_name=tuple(fq_name.split(":")),
+            uuid=uuid,
+            parent_type=body["parent_type"],
+            properties=body["properties"],
+            references=tuple(
+                Reference(type=r["type"], fq_name=tuple(r["to"]), uuid=r["uuid"], attr=r["attr"])
+                for r in body["references"]
+            ),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
@@ -114,6 +129,21 @@ class Link:
             },
             "attr": self.attr,
         }
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, Json]) -> Link:
+        """Read back a row of the store: `body` as written by `body()`."""
+        owner, target = body["owner"], body["target"]
+        return cls(
+            owner_type=owner["type"],
+            owner_fq_name=tuple(owner["fq_name"]),
+            target_type=target["type"],
+            target_fq_name=tuple(target["fq_name"]),
+            target_uuid=target["uuid"],
+            owner_uuid=owner["uuid"],
+            owner_address=owner["address"],
+            attr=body["attr"],
+        )
 
 
 Desired = ContrailObject | Link
