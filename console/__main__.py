@@ -1,0 +1,45 @@
+"""`contrail-kube`: what a person uses. Run it, look at it, list its settings."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from console.settings import page
+from console.status import status
+from console.terminal import inert
+from console.up import up
+from schemas.errors import ContrailKubeError
+
+EXIT_CANNOT = 2
+"""The command could not do its work; one line on standard error says why."""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="contrail-kube")
+def cli() -> None:
+    """OpenContrail as the network of Kubernetes."""
+
+
+@cli.command()
+def settings() -> None:
+    """Print the reference of all settings, in Markdown."""
+    click.echo(page(), nl=False)
+
+
+cli.add_command(up)
+cli.add_command(status)
+
+
+def main() -> None:
+    """Entry point."""
+    try:
+        cli.main(standalone_mode=True)
+    except ContrailKubeError as error:
+        click.echo(f"contrail-kube: {inert(str(error))}", err=True)
+        sys.exit(EXIT_CANNOT)
+
+
+if __name__ == "__main__":
+    main()

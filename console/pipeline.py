@@ -1,0 +1,214 @@
+"""Starts every part of one run in order, keeps it running, and stops it in the opposite order."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import time
+from collections.abc import Callable, Mapping
+from types import TracebackType
+
+from sqlalchemy import Engine
+
+from console import observe, probes
+from console.bus import BusEnds
+from console.observer import Observer, Sources
+from console.plan import Followed, Plan, Recording, service_environment
+from console.postgres import EmbeddedPostgres
+from console.provisioner import Provisioner
+from console.readiness import why_not_ready
+from console.snapshot import Snapshot
+from console.state import StateDirectory
+from console.supervisor import Service, Standing, Supervisor
+from schemas.errors import SettingsError
+from schemas.settings import ENV_PREFIX, BusSettings, DatabaseSettings, KafkaSettings, from_env
+from schemas.store.engine import connect
+
+logger = logging.getLogger(__name__)
+
+DATABASE = "contrail_kube"
+SIMULATOR = "contrail-api"
+FEEDING = ("watchers",)
+WORKING = ("translator", "applier")
+START_SECONDS = 30.0
+
+
+class Interrupted(Exception):
+    """A person asked to stop while the run was starting."""
+
+
+class Pipeline:
+    """One run; `with Pipeline(...)` starts it and raises SettingsError or another ContrailKubeError when it cannot.
+
+    `stopping` says whether a person asked to end, `hurry` whether they asked twice.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        environ: Mapping[str, str],
+        *,
+        stopping: Callable[[], bool] = lambda: False,
+        hurry: Callable[[], bool] = lambda: False,
+        say: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self.plan = plan
+        self.state = StateDirectory(plan.state)
+        self._environ = environ
+        self._stopping = stopping
+        self._hurry = hurry
+        self._say = say
+        self._parts = contextlib.ExitStack()
+        self._provisioner: Provisioner | None = None
+        self.environment: dict[str, str] = {}
+        self.supervisor = Supervisor(folder=self.state.logs)
+
+    def __enter__(self) -> Pipeline:
+        try:
+            self._start()
+        except BaseException:
+            self._parts.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._parts.close()
+
+    def tick(self) -> None:
+        """Keep the services running; raises SettingsError when one refuses its settings."""
+        self.supervisor.tick()
+
+    def standings(self) -> tuple[Standing, ...]:
+        """How the services stand."""
+        return self.supervisor.standings()
+
+    def notes(self) -> tuple[str, ...]:
+        """What is wrong beside the services."""
+        return (self._provisioner.problem,) if self._provisioner is not None and self._provisioner.problem else ()
+
+    def _start(self) -> None:
+        plan = self.plan
+        self._parts.enter_context(self.state)
+        self.state.bind(plan)
+        self._probe()
+        database = plan.database or self._start_postgres()
+        self.engine = self._open_store(database)
+        self._go_on()
+        self._parts.callback(self._stop_services)
+        self.environment = service_environment(
+            plan, self._environ, bus_directory=self.state.bus, database=database, contrail=plan.contrail
+        )
+        if not plan.contrail:
+            self.environment[f"{ENV_PREFIX}CONTRAIL_URL"] = self._start_simulator()
+        self._start_services()
+        self.state.publish({n: v for n, v in self.environment.items() if n.startswith(ENV_PREFIX)})
+        self.observer = Observer(self._sources()).start()
+        self._parts.callback(self.observer.stop)
+
+    def _probe(self) -> None:
+        """Name what is missing before anything is started."""
+        if self.plan.kafka:
+            probes.brokers(self.plan.kafka)
+        if isinstance(self.plan.feed, Followed):
+            probes.kubernetes_api(self.plan.feed.kubeconfig)
+        if self.plan.contrail:
+            probes.contrail_api(self.plan.contrail)
+
+    def _start_postgres(self) -> str:
+        self._say("starting PostgreSQL")
+        postgres = self._parts.enter_context(EmbeddedPostgres(self.state.postgres))
+        return postgres.ensure_database(DATABASE)
+
+    def _open_store(self, url: str) -> Engine:
+        settings = DatabaseSettings(url=url, statement_timeout=10.0)
+        engine = connect(settings, application="contrail-kube up", pool_size=3)
+        self._parts.callback(engine.dispose)
+        probes.database(engine)
+        self._refuse_mixing(engine)
+        return engine
+
+    def _refuse_mixing(self, engine: Engine) -> None:
+        """A recording is played into an empty database of somebody else's, never into a live one."""
+        plan = self.plan
+        if not isinstance(plan.feed, Recording) or not plan.database or plan.resume:
+            return
+        if observe.holds(engine, cluster=plan.cluster, topic=plan.topic):
+            raise SettingsError(
+                f"the database of --database already holds cluster {plan.cluster!r}: a recording would be mixed into "
+                "it. Name an empty database; or --resume, if it was filled from this very recording"
+            )
+
+    def _start_simulator(self) -> str:
+        self._say("starting the simulated Contrail API")
+        port = _free_port()
+        self._add(SIMULATOR, "simulators.contrail", {})
+        url = f"http://127.0.0.1:{port}"
+        self._wait_for(url)
+        self._provisioner = Provisioner(engine=self.engine, cluster=self.plan.cluster, api=url).start()
+        self._parts.callback(self._provisioner.stop)
+        return url
+
+    def _wait_for(self, url: str) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            self._go_on()
+            self.supervisor.tick()
+            try:
+                return probes.contrail_api(url)
+            except SettingsError as error:
+                if time.monotonic() > deadline:
+                    log = self.state.logs / f"{SIMULATOR}.log"
+                    raise SettingsError(
+                        f"the simulated Contrail API did not start: {error}; its log is {log}"
+                    ) from error
+            time.sleep(0.05)
+
+    def _start_services(self) -> None:
+        self._say("starting the services")
+        for name in (*WORKING, *(FEEDING if isinstance(self.plan.feed, Followed) else ())):
+            self._add(name, name, self.environment)
+
+    def _add(self, name: str, module: str, settings: Mapping[str, str]) -> None:
+        port = _free_port()
+        environment = {**self._environ, **settings, f"{ENV_PREFIX}PROCESS_HEALTH_PORT": str(port)}
+        self.supervisor.add(Service(name, module, environment, port))
+
+    def _stop_services(self) -> None:
+        self.supervisor.stop(groups=(FEEDING, WORKING), hurry=self._hurry)
+
+    def _go_on(self) -> None:
+        if self._stopping():
+            raise Interrupted
+
+    def _sources(self) -> Sources:
+        plan = self.plan
+        ends = BusEnds(
+            bus=from_env(BusSettings, self.environment),
+            kafka=from_env(KafkaSettings, self.environment),
+            cluster=plan.cluster,
+        )
+        self._parts.callback(ends.close)
+        return Sources(
+            snapshot=lambda first, rows: observe.snapshot(
+                self.engine, cluster=plan.cluster, topic=plan.topic, first=first, rows=rows
+            ),
+            ends=ends,
+            waiting=self._waiting,
+            listed=self._listed,
+        )
+
+    def _waiting(self) -> dict[str, str]:
+        found = {s.name: why_not_ready(s.health_port) for s in self.supervisor.services if s.name != SIMULATOR}
+        return {name: reason for name, reason in found.items() if reason}
+
+    def _listed(self, snapshot: Snapshot) -> bool:
+        return not isinstance(self.plan.feed, Followed) or snapshot.reading.listed(self.plan.partitions)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
