@@ -3,6 +3,7 @@
     ContrailKubeError
     ├── Retryable                 trying again later can help, without a person
     │   ├── BusUnavailable        the broker or the log directory does not answer
+    │   │   └── BusLost              the producer has ended, with records that it had taken
     │   ├── StoreUnavailable      the database does not answer, or refused for now
     │   ├── KubernetesUnavailable the Kubernetes API does not answer, or refused for now
     │   │   ├── KubernetesForbidden  a right is missing; a person may grant it meanwhile
@@ -47,6 +48,10 @@ class Terminal(ContrailKubeError):
 
 class BusUnavailable(Retryable):
     """The broker or the log directory does not answer."""
+
+
+class BusLost(BusUnavailable):
+    """The producer has ended, with records that it had taken: open another, and list again."""
 
 
 class StoreUnavailable(Retryable):
