@@ -96,6 +96,10 @@ class EmbeddedPostgres:
         """SQLAlchemy URL of one database of the server."""
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
 
+    def socket_url(self, database: str = "postgres") -> str:
+        """The same over the server's Unix socket: reachable from every network namespace of the machine."""
+        return f"postgresql://postgres@/{database}?host={self._directory}&port={self.port}"
+
     def start(self) -> EmbeddedPostgres:
         """Start, making the data directory first if there is none; returns when connections are accepted."""
         self._binaries = _reachable(find_binaries(), self._user, self._directory)
@@ -182,7 +186,7 @@ class EmbeddedPostgres:
         assert self._binaries is not None
         _refuse_running(self.data)
         self.port = self.port or _free_port()
-        options = {**_OPTIONS, "port": str(self.port), "listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
+        options = {**_OPTIONS, "port": str(self.port), "listen_addresses": "127.0.0.1", "unix_socket_directories": str(self._directory)}
         if not self._durable:
             options.update(fsync="off", synchronous_commit="off", full_page_writes="off")
         flags = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
