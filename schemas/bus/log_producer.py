@@ -17,7 +17,7 @@ from schemas.bus.log_format import Entry, entry_of
 from schemas.bus.log_topic import DurableEnds, WriterLock, create_topic, unwritable
 from schemas.bus.log_writer import LogOptions, PartitionWriter, SyncFailed
 from schemas.bus.port import check_size
-from schemas.errors import BusMismatch, BusUnavailable, ContrailKubeError
+from schemas.errors import BusLost, BusMismatch, BusUnavailable, ContrailKubeError
 
 logger = logging.getLogger(__name__)
 
@@ -128,12 +128,12 @@ class LogProducer:
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
         if self._ended is not None:
-            raise BusUnavailable(f"the producer of {self._topic.path} {self._ended}")
+            raise BusLost(f"the producer of {self._topic.path} {self._ended}")
         try:
             yield
         except SyncFailed as error:
             self._ended = f"ended, because its records may not be on disk ({error}): open another, and list again"
-            raise BusUnavailable(f"the producer of {self._topic.path} {self._ended}") from error
+            raise BusLost(f"the producer of {self._topic.path} {self._ended}") from error
         except OSError as error:
             raise unwritable(self._topic.path, error) from error
 

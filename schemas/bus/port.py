@@ -36,7 +36,7 @@ class Producer(Protocol):
     """Publishes to one topic; thread-safe.
 
     After BusUnavailable the records taken before are still in the buffer: flush again. If the bus lost or
-    refused one for good, every later call raises: close the producer, open another, and list again.
+    refused one for good, every later call raises BusLost: close the producer, open another, and list again.
     """
 
     @property
