@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 
 _PR_SET_PDEATHSIG = 1
 _UNPRIVILEGED = ("postgres", "nobody")
+_SOCKET_PATH = 107
+"""Linux' limit of a socket's path; below a deeper directory there is only the port."""
 _OPTIONS = {
     # Enough for the product's few connections and for tests; everything else is PostgreSQL's default.
     "max_connections": "100",
@@ -186,7 +188,13 @@ class EmbeddedPostgres:
         assert self._binaries is not None
         _refuse_running(self.data)
         self.port = self.port or _free_port()
-        options = {**_OPTIONS, "port": str(self.port), "listen_addresses": "127.0.0.1", "unix_socket_directories": str(self._directory)}
+        sockets = self._directory if len(f"{self._directory}/.s.PGSQL.{self.port}") <= _SOCKET_PATH else ""
+        options = {
+            **_OPTIONS,
+            "port": str(self.port),
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": str(sockets),
+        }
         if not self._durable:
             options.update(fsync="off", synchronous_commit="off", full_page_writes="off")
         flags = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
