@@ -1,0 +1,102 @@
+"""What a watched kind is, and the parts of the API's JSON that every kind shares (pure).
+
+Inputs are typed decodings of only the fields that are needed: what a record drops is never built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from schemas.errors import MalformedObject
+from schemas.identity import ResourceKey
+from schemas.records import OwnerReference, Record
+
+
+class OwnerInput(msgspec.Struct, gc=False, rename="camel"):
+    """One entry of `metadata.ownerReferences`."""
+
+    api_version: str
+    kind: str
+    name: str
+    uid: str
+    controller: bool | None = None
+
+
+class Metadata(msgspec.Struct, gc=False, rename="camel"):
+    """`metadata` of any object. Everything has a default, because bookmarks and errors carry almost nothing."""
+
+    name: str = ""
+    namespace: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    deletion_timestamp: str | None = None
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+    owner_references: list[OwnerInput] | None = None
+
+    def owners(self) -> tuple[OwnerReference, ...]:
+        """The owner references as records."""
+        return tuple(
+            OwnerReference(
+                api_version=o.api_version, kind=o.kind, name=o.name, uid=o.uid, controller=bool(o.controller)
+            )
+            for o in self.owner_references or ()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One watched kind: where the API serves it, how its JSON is decoded, what becomes of it.
+
+    `input` is a msgspec Struct with a `metadata` field; `normalize` takes one and gives the typed record.
+    """
+
+    name: str
+    resource: str
+    """Plural, as in RBAC rules and paths."""
+    input: type[Any]
+    normalize: Callable[[Any], Record]
+    api_version: str = "v1"
+    namespaced: bool = True
+    never_empty: bool = False
+    """Every cluster has some: an empty listing is then a fault, whatever was known before."""
+
+    @property
+    def group(self) -> str:
+        """API group; '' is the core group."""
+        return self.api_version.rpartition("/")[0]
+
+    @property
+    def path(self) -> str:
+        """Path of the list of all objects of the cluster."""
+        return f"/{'apis' if self.group else 'api'}/{self.api_version}/{self.resource}"
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One object as it was seen: identity and normalized record."""
+
+    key: ResourceKey
+    uid: str
+    resource_version: str
+    record: Record
+
+
+def observe(kind: Kind, raw: Any) -> Observed:
+    """Normalize one decoded input; raises MalformedObject, naming the object and the field."""
+    meta: Metadata = raw.metadata
+    for field, value in (("name", meta.name), ("uid", meta.uid)):
+        if not value:
+            raise MalformedObject(f"{kind.name} {meta.namespace}/{meta.name}: metadata.{field} is missing")
+    if kind.namespaced != bool(meta.namespace):
+        found = repr(meta.namespace) if meta.namespace else "missing"
+        raise MalformedObject(f"{kind.name} {meta.namespace}/{meta.name}: metadata.namespace is {found}")
+    if "/" in meta.name or "/" in meta.namespace:
+        # The record key is Kind/namespace/name; the API server refuses such names for all kinds watched here.
+        raise MalformedObject(f"{kind.name} {meta.namespace}/{meta.name}: metadata.name holds a '/'")
+    key = ResourceKey(kind.name, meta.namespace, meta.name)
+    return Observed(key, meta.uid, meta.resource_version, kind.normalize(raw))
