@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import PackageNotFoundError, version
 
 import click
 
+from console.provision import provision
 from console.settings import page
 from console.status import status
 from console.terminal import inert
@@ -16,8 +18,15 @@ EXIT_CANNOT = 2
 """The command could not do its work; one line on standard error says why."""
 
 
+def _version() -> str:
+    try:
+        return version("contrail-kube")
+    except PackageNotFoundError:
+        return "(not installed: running from a source tree)"
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="contrail-kube")
+@click.version_option(_version(), prog_name="contrail-kube")
 def cli() -> None:
     """OpenContrail as the network of Kubernetes."""
 
@@ -29,13 +38,14 @@ def settings() -> None:
 
 
 cli.add_command(up)
+cli.add_command(provision)
 cli.add_command(status)
 
 
 def main() -> None:
     """Entry point."""
     try:
-        cli.main(standalone_mode=True)
+        cli.main(prog_name="contrail-kube")
     except ContrailKubeError as error:
         click.echo(f"contrail-kube: {inert(str(error))}", err=True)
         sys.exit(EXIT_CANNOT)

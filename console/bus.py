@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 
 from schemas.bus.open import open_consumer
@@ -14,7 +13,7 @@ from schemas.settings import BusSettings, KafkaSettings
 class BusEnds:
     """End offset by partition, each time it is called; for one thread.
 
-    Raises BusUnavailable while the bus does not answer. Reads in a consumer group of its own: joining the
+    Raises BusUnavailable while the bus does not answer. It is a member of no consumer group: joining the
     translator's would take partitions away from it.
     """
 
@@ -22,20 +21,15 @@ class BusEnds:
         self._bus = bus
         self._kafka = kafka
         self._cluster = cluster
-        self._group = f"console-{uuid.uuid4().hex[:12]}"
         self._consumer: Consumer | None = None
 
     def __call__(self) -> Mapping[int, int] | None:
-        """Offset after the last record, by partition; None while the partitions are not all assigned to us."""
+        """Offset after the last record, by partition; None while not all partitions are known."""
         if self._consumer is None:
-            self._consumer = open_consumer(
-                self._bus, self._kafka, self._cluster, group=self._group, client="contrail-kube-console"
-            )
+            client = "contrail-kube-console"
+            self._consumer = open_consumer(self._bus, self._kafka, self._cluster, group="", client=client)
         try:
             ends = self._consumer.end_offsets()
-            if len(ends) < self._bus.partitions:
-                self._consumer.poll(0.1, 1)  # what makes a Kafka consumer join; nothing was sought, nothing comes
-                ends = self._consumer.end_offsets()
         except BusUnavailable:
             self.close()
             raise

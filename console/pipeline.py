@@ -99,7 +99,12 @@ class Pipeline:
         self._go_on()
         self._parts.callback(self._stop_services)
         self.environment = service_environment(
-            plan, self._environ, bus_directory=self.state.bus, database=database, contrail=plan.contrail
+            plan,
+            self._environ,
+            bus_directory=self.state.bus,
+            epoch_file=self.state.path / "epochs",
+            database=database,
+            contrail=plan.contrail,
         )
         if not plan.contrail:
             self.environment[f"{ENV_PREFIX}CONTRAIL_URL"] = self._start_simulator()

@@ -142,7 +142,7 @@ def make_plan(
 
 
 def service_environment(
-    plan: Plan, environ: Mapping[str, str], *, bus_directory: Path, database: str, contrail: str
+    plan: Plan, environ: Mapping[str, str], *, bus_directory: Path, epoch_file: Path, database: str, contrail: str
 ) -> dict[str, str]:
     """Environment that all services of the run share: the caller's, with the run's own settings over it."""
     settings = {
@@ -160,6 +160,8 @@ def service_environment(
         settings["KAFKA_BOOTSTRAP_SERVERS"] = ",".join(plan.kafka)
     if isinstance(plan.feed, Followed):
         settings["WATCHERS_KUBECONFIG"] = str(plan.feed.kubeconfig)
+        if not plan.kafka:  # the log is ours alone, and so are its epochs: nothing is written to the cluster
+            settings["WATCHERS_EPOCH_FILE"] = str(epoch_file)
     # A secret's _FILE form would win over the value that is set here.
     kept = {name: value for name, value in environ.items() if name != f"{ENV_PREFIX}DATABASE_URL_FILE"}
     return {**kept, **{ENV_PREFIX + name: value for name, value in settings.items()}}

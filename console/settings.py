@@ -12,8 +12,10 @@ from typing import Any, get_type_hints
 from applier.settings import ApplierSettings
 from cni.settings import AgentSettings
 from schemas.settings import ENV_PREFIX, SHARED, BusSettings, DatabaseSettings, Topic, check_unknown, from_env
+from watchers.settings import WatchersSettings
 
 OF_SERVICES: dict[str, tuple[type[Topic], ...]] = {
+    "watchers": (WatchersSettings,),
     "applier": (ApplierSettings,),
     "cni (node agent)": (AgentSettings,),
 }
