@@ -1,0 +1,1 @@
+"""Tables of Contrail's types, one module per family (data)."""
