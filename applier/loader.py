@@ -1,0 +1,106 @@
+"""Loads work when it is due, in a thread of its own (shell), and holds the shards that it is loaded from."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from sqlalchemy import Engine
+
+from applier.backoff import delay
+from applier.settings import ApplierSettings
+from applier.shards import Shards
+from applier.work import Work, load
+from schemas.errors import StoreUnavailable
+from schemas.health import Health
+
+logger = logging.getLogger(__name__)
+
+PART = "store"
+"""Name of the store in the health endpoint."""
+
+Tell = Callable[[Callable[[], None]], None]
+
+
+class Loader:
+    """Decides when to load; used by the deciding thread, to which it hands results as events through `tell`."""
+
+    def __init__(self, engine: Engine, *, cluster: str, settings: ApplierSettings, health: Health, tell: Tell) -> None:
+        self._cluster = cluster
+        self._settings = settings
+        self._health = health
+        self._tell = tell
+        self._shards = Shards(engine, cluster=cluster, most=settings.max_shards, interval=settings.takeover_interval)
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="load")
+        self._loading = False
+        self._failures = 0
+        self._due_at = float("-inf")
+        health.not_ready(PART, "has not answered yet")
+
+    @property
+    def due_at(self) -> float:
+        """Monotonic time of the next load; infinity while one runs."""
+        return float("inf") if self._loading else self._due_at
+
+    def wake_in(self, seconds: float) -> None:
+        """Load within so many seconds, unless the store is away."""
+        if not self._failures:
+            self._due_at = min(self._due_at, time.monotonic() + seconds)
+
+    def woken(self, shards: frozenset[int], *, certain: bool = True) -> None:
+        """Work has come in these shards; in none named means in any if `certain`, else nothing."""
+        if shards & self._shards.held or (certain and not shards):
+            self.wake_in(0.0)
+
+    def load_if_due(self, held: Mapping[str, int], then: Callable[[Work], None], lost: Callable[[], None]) -> None:
+        """Begin a load if it is time; `then` gets the work, `lost` is called if the shards may be another's now."""
+        now = time.monotonic()
+        if now < self.due_at:
+            return
+        self._loading = True
+        self._due_at = now + self._settings.poll_interval
+        self._pool.submit(self._load, held, then, lost)
+
+    def close(self) -> None:
+        """End, and give the shards back."""
+        self._pool.submit(self._shards.close)
+        self._pool.shutdown(wait=True, cancel_futures=False)
+
+    def _load(self, held: Mapping[str, int], then: Callable[[Work], None], lost: Callable[[], None]) -> None:
+        try:
+            with self._shards.session() as connection:
+                shards, limit = self._shards.held, self._settings.load_limit
+                work = load(connection, cluster=self._cluster, shards=shards, held=held, limit=limit)
+            self._tell(partial(self._loaded, work, then))
+        except StoreUnavailable as error:
+            self._tell(partial(self._failed, str(error), lost))
+        except Exception as error:
+            logger.exception("loading work failed unexpectedly")
+            self._tell(partial(self._failed, f"{type(error).__name__}: {error}", lost))
+
+    def _loaded(self, work: Work, then: Callable[[Work], None]) -> None:
+        self._loading = False
+        if self._failures:
+            logger.info("the store is back")
+            self._failures = 0
+        self._health.ready(PART)
+        if work.more:
+            self.wake_in(0.0)
+        elif work.next_due is not None:
+            self.wake_in(work.next_due)
+        if self._shards.wants_more:
+            self.wake_in(self._settings.takeover_interval)
+        then(work)
+
+    def _failed(self, reason: str, lost: Callable[[], None]) -> None:
+        self._loading = False
+        self._failures += 1
+        if self._failures == 1:
+            logger.warning("cannot load work, trying again: %s", reason)
+        self._health.not_ready(PART, reason)
+        self._due_at = time.monotonic() + delay(self._failures, first=0.1, limit=15.0, jitter=random.random())
+        lost()

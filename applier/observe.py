@@ -1,0 +1,73 @@
+"""Reads back what Contrail decides by itself (shell): the addresses of instance-ips, many with one call."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+
+from applier.client import ContrailClient
+from applier.outcome import Call, Outcome, Verdict, classify
+from applier.rows import Row
+from applier.subnets import Subnet, Subnets
+from schemas.contrail.objects import Json
+
+INSTANCE_IP = "instance-ip"
+ADDRESS_FIELDS = ("instance_ip_address", "subnet_uuid")
+CHUNK = 200
+"""Instance-ips read with one call."""
+
+Observation = Mapping[str, Json]
+"""Body of observed_object: {'address', 'prefix_len', 'gateway', 'dns', 'subnet_uuid', 'family'}."""
+
+
+def needs_address(row: Row) -> bool:
+    """Whether the row counts as applied only when its address was read."""
+    return row.type == INSTANCE_IP and not row.absent
+
+
+def observation(address: str, subnet: Subnet) -> Observation:
+    """Body of observed_object for an address (pure); gateway and dns are null where Contrail has none."""
+    return {
+        "address": address,
+        "prefix_len": subnet.cidr.prefixlen,
+        "gateway": subnet.gateway or None,
+        "dns": subnet.dns or None,
+        "subnet_uuid": subnet.uuid,
+        "family": ipaddress.ip_address(address).version,
+    }
+
+
+class AddressReader:
+    """Addresses of instance-ips as Contrail allocated them; raises ContrailUnavailable like the client it asks."""
+
+    def __init__(self, client: ContrailClient, *, subnets: Subnets) -> None:
+        self._client = client
+        self._subnets = subnets
+
+    def read(self, rows: Sequence[Row]) -> dict[str, Observation | Outcome]:
+        """By uuid of every row, its observation, or what the API said instead; at most CHUNK rows."""
+        answer = self._client.read_many(INSTANCE_IP, fields=ADDRESS_FIELDS, uuids=[row.uuid for row in rows])
+        outcome = classify(Call.LOOKUP, answer)
+        if outcome.verdict is not Verdict.DONE:
+            return dict.fromkeys((row.uuid for row in rows), outcome)
+        live = {item["uuid"]: item for item in answer.json[f"{INSTANCE_IP}s"]}
+        return {row.uuid: self.complete(row, live.get(row.uuid)) for row in rows}
+
+    def complete(self, row: Row, live: Mapping[str, Json] | None) -> Observation | Outcome:
+        """The observation from an instance-ip's live fields, with what its network adds."""
+        if live is None:
+            return Outcome(Verdict.RETRY, f"{row.label} was created, but Contrail does not list it")
+        address = live.get("instance_ip_address")
+        network = _network(row)
+        if not address or network is None:
+            return Outcome(Verdict.FULL, f"{row.label} has no address yet: its network has no subnet to allocate from")
+        found = self._subnets.find(network, address, live.get("subnet_uuid"))
+        return found if isinstance(found, Outcome) else observation(address, found)
+
+
+def _network(row: Row) -> str | None:
+    for reference in row.body.get("references") or ():
+        if reference["type"] == "virtual-network":
+            uuid: str | None = reference["uuid"]
+            return uuid
+    return None

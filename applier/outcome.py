@@ -1,0 +1,163 @@
+"""What an answer of the Contrail API means for the object at hand (pure): the one place that decides on retries.
+
+Statuses alone do not tell: errors are plain text, 500 often means bad input, a missing parent is 400, and a 404
+of a wrong URL must never pass for "deleted". The texts are those that the real server gave when recorded.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from applier.answer import Answer
+
+
+class Call(StrEnum):
+    """What was asked."""
+
+    CREATE = "create"
+    READ = "read"
+    UPDATE = "update"
+    DELETE = "delete"
+    LINK = "link"
+    """A ref-update, either way."""
+    LOOKUP = "lookup"
+    """fqname-to-id, or a list."""
+
+
+class Verdict(StrEnum):
+    """What is to be done about it."""
+
+    DONE = "done"
+    GONE = "gone"
+    """The object named in the request (or in `Outcome.uuid`) is not there."""
+    EXISTS = "exists"
+    """The name or uuid is taken, by the object `Outcome.uuid`."""
+    WAIT = "wait"
+    """A parent or a target of a reference is missing: it may come."""
+    HELD = "held"
+    """Not deleted: `Outcome.holders` are children of it or refer to it."""
+    FULL = "full"
+    """Quota, addresses or another resource is used up, or in use by others: frees up when they go."""
+    RETRY = "retry"
+    """Perhaps a hiccup, perhaps our mistake: try again, but not for ever."""
+    REFUSED = "refused"
+    """The same request will be refused again."""
+    BUSY = "busy"
+    """The API asks for fewer calls, or restarts: slow down, try for ever."""
+    SILENT = "silent"
+    """No answer came: the work may or may not have been done."""
+    DENIED = "denied"
+    """We may not do this: stop writing, a person is needed."""
+    TAKEN = "taken"
+    """An object that we did not make holds the name or the uuid: a person decides, it is never taken."""
+    INVALID = "invalid"
+    """Never sent: the object breaks Contrail's schema."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A classified answer; `reason` is for a person and at most 300 characters long."""
+
+    verdict: Verdict
+    reason: str = ""
+    uuid: str | None = None
+    holders: tuple[tuple[str, str], ...] = ()
+    """(type, uuid) of what keeps an object from being deleted."""
+    retry_after: float | None = None
+
+
+_UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_NAME_TAKEN = re.compile(rf"already exists with uuid: ({_UUID})|exists already with ID: ({_UUID}) at zookeeper")
+_UUID_TAKEN = re.compile(rf"^({_UUID}) already exists with fq_name: ")
+_HOLDER = re.compile(rf"/([A-Za-z-]+)/({_UUID})'")
+_UNKNOWN_ID = re.compile(rf"(?:Unknown id: |No \S+ object found for id |ID )({_UUID})")
+_PREFORMATTED = re.compile(r"<pre>(.*?)</pre>", re.DOTALL)
+_ADDRESS_TAKEN = "IP address already in use"
+_EXHAUSTED = "has exhausted subnet"
+_LONGEST = 300
+
+
+def classify(call: Call, answer: Answer) -> Outcome:
+    """Meaning of the answer to one call."""
+    status = answer.status
+    if status == 200:
+        return Outcome(Verdict.DONE)
+    reason = f"Contrail answered {status}: {said(answer.text)}"
+    by_status = {400: _bad_request, 404: _not_found, 409: _conflict, 500: _server_error}
+    if status in by_status:
+        verdict, uuid, holders = by_status[status](call, answer.text)
+        return Outcome(verdict, reason, uuid, holders)
+    return Outcome(_plain(status, answer.text), reason, retry_after=answer.retry_after)
+
+
+def said(text: str) -> str:
+    """The message in an answer: the inside of an HTML page's <pre>, else its text, in one line."""
+    found = _PREFORMATTED.search(text)
+    line = " ".join(html.unescape(found[1] if found else text).split())
+    line = "".join(c if c.isprintable() else "?" for c in line)  # PostgreSQL takes no NUL, terminals no escapes
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
+
+
+_Found = tuple[Verdict, str | None, tuple[tuple[str, str], ...]]
+
+
+def _plain(status: int, text: str) -> Verdict:
+    if status == 202:
+        return Verdict.FULL  # stored as a security draft only: takes effect when a person commits it
+    if status == 403:  # also the answer to a change of what is immutable
+        return Verdict.REFUSED if text.startswith("Cannot update") else Verdict.DENIED
+    if status == 401:
+        return Verdict.DENIED
+    if status == 412:
+        return Verdict.FULL
+    if status in (429, 502, 503, 504):
+        return Verdict.BUSY
+    return Verdict.REFUSED if 400 <= status < 500 else Verdict.RETRY
+
+
+def _bad_request(call: Call, text: str) -> _Found:
+    if text.startswith("Unknown reference") or (text.startswith("Parent ") and text.endswith("does not exist")):
+        return Verdict.WAIT, None, ()
+    if _EXHAUSTED in text or "exists already with ID" in text:
+        return Verdict.FULL, None, ()
+    return Verdict.REFUSED, None, ()
+
+
+def _not_found(call: Call, text: str) -> _Found:
+    if text.startswith("Not found: "):  # the path is unknown: another server, or a type it does not have
+        return Verdict.RETRY, None, ()
+    if text.startswith("Resource type"):
+        return Verdict.REFUSED, None, ()
+    found = _UNKNOWN_ID.search(text)
+    if call in (Call.READ, Call.UPDATE, Call.DELETE) and found:
+        return Verdict.GONE, found[1], ()
+    if call is Call.LINK and found:
+        return Verdict.GONE, found[1], ()
+    if call is Call.LOOKUP and text.startswith("Name "):
+        return Verdict.GONE, None, ()
+    if call in (Call.CREATE, Call.UPDATE, Call.LINK) and text.startswith(("Unknown id: ", "Name", "Tag with FQName")):
+        return Verdict.WAIT, None, ()
+    return Verdict.RETRY, None, ()
+
+
+def _conflict(call: Call, text: str) -> _Found:
+    if call is Call.CREATE and (found := _NAME_TAKEN.search(text)):
+        return Verdict.EXISTS, found[1] or found[2], ()
+    if call is Call.CREATE and (found := _UUID_TAKEN.search(text)):
+        return Verdict.EXISTS, found[1], ()
+    if call is Call.DELETE and text.startswith("Delete when "):
+        return Verdict.HELD, None, tuple(_HOLDER.findall(text))
+    if text.startswith(_ADDRESS_TAKEN) or "is in use" in text or "already in use" in text:
+        return Verdict.FULL, None, ()
+    return (Verdict.REFUSED if call in (Call.CREATE, Call.UPDATE) else Verdict.RETRY), None, ()
+
+
+def _server_error(call: Call, text: str) -> _Found:
+    if _EXHAUSTED in text:  # floating-ips answer 500 where instance-ips answer 400
+        return Verdict.FULL, None, ()
+    if "NoIdError: Unknown id: " in text:  # a reference whose target is missing, in the classes that look it up first
+        return Verdict.WAIT, None, ()
+    return Verdict.RETRY, None, ()

@@ -1,0 +1,90 @@
+"""Finding the objects that links hang on (shell): uuid by name, and virtual-routers also by address.
+
+Answers are remembered for a while, absences only for a moment; whoever meets a 404 calls `forget`. Thread-safe.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from applier.client import ContrailClient
+from applier.outcome import Call, Outcome, Verdict, classify
+from schemas.contrail.objects import Link, joined
+
+ROUTER = "virtual-router"
+_ADDRESS = "virtual_router_ip_address"
+ABSENCE_SECONDS = 2.0
+"""How long it is remembered that an owner is not there: bounds the calls of many pods on an unregistered node."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Uuid of an owner, or why there is none: GONE when the API says so, else what it answered instead."""
+
+    uuid: str | None
+    outcome: Outcome
+
+
+class Owners:
+    """Uuids of links' owners; raises ContrailUnavailable like the client it asks."""
+
+    def __init__(
+        self, client: ContrailClient, *, remember: float = 300.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._client = client
+        self._remember = remember
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._known: dict[tuple[str, str], tuple[float, Found]] = {}
+
+    def find(self, link: Link) -> Found:
+        """Uuid of the link's owner: the one it names, else by fq_name, else (virtual-router) by address or name."""
+        if link.owner_uuid is not None:
+            return Found(link.owner_uuid, Outcome(Verdict.DONE))
+        key = self._key(link)
+        with self._lock:
+            until, found = self._known.get(key, (float("-inf"), None))
+        if found is not None and self._clock() < until:
+            return found
+        found = self._ask(link)
+        if found.outcome.verdict in (Verdict.DONE, Verdict.GONE):
+            keep = self._remember if found.uuid else min(ABSENCE_SECONDS, self._remember)
+            with self._lock:
+                self._known[key] = (self._clock() + keep, found)
+        return found
+
+    def forget(self, link: Link) -> None:
+        """The API does not know the uuid that we remembered."""
+        with self._lock:
+            self._known.pop(self._key(link), None)
+
+    @staticmethod
+    def _key(link: Link) -> tuple[str, str]:
+        return link.owner_type, joined(link.owner_fq_name)
+
+    def _ask(self, link: Link) -> Found:
+        answer = self._client.fqname_to_id(link.owner_type, link.owner_fq_name)
+        outcome = classify(Call.LOOKUP, answer)
+        if outcome.verdict is Verdict.DONE:
+            return Found(answer.json["uuid"], outcome)
+        if outcome.verdict is Verdict.GONE and link.owner_type == ROUTER:
+            return self._ask_routers(link, outcome)
+        return Found(None, outcome)
+
+    def _ask_routers(self, link: Link, missing: Outcome) -> Found:
+        answer = self._client.read_many(ROUTER, fields=(_ADDRESS,))
+        outcome = classify(Call.LOOKUP, answer)
+        if outcome.verdict is not Verdict.DONE:
+            return Found(None, outcome)
+        routers = sorted(answer.json[f"{ROUTER}s"], key=lambda r: str(r["uuid"]))
+        # Nodes register under their short name, their full one, or in another case; the address is one.
+        for router in routers:
+            if link.owner_address and router.get(_ADDRESS) == link.owner_address:
+                return Found(router["uuid"], outcome)
+        for router in routers:
+            if router["fq_name"][-1].lower() == link.owner_fq_name[-1].lower():
+                return Found(router["uuid"], outcome)
+        return Found(None, missing)

@@ -1,0 +1,163 @@
+"""Writes results back to the store, many per transaction (shell; SQL).
+
+A result counts only for the generation that it is about. A row that shall be absent and is, goes for good. What
+was blocked by something that is done now becomes due at once. Repeating a record is harmless.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Engine, text
+
+from applier.rows import Result, label
+from schemas.store.engine import is_serialization_failure, store_errors
+
+_STATES = text("""
+    UPDATE apply_state a
+    SET status = v.status, attempts = v.attempts, reason = v.reason, updated_at = now(),
+        applied_generation = CASE WHEN v.status = 'applied' THEN v.generation ELSE a.applied_generation END,
+        last_error = CASE WHEN v.reason = '' THEN a.last_error ELSE v.reason END,
+        next_attempt_at = CASE WHEN v.status = 'dead' THEN 'infinity' ELSE now() + v.delay * interval '1 second' END
+    FROM unnest(CAST(:uuids AS uuid[]), CAST(:generations AS bigint[]), CAST(:statuses AS text[]),
+                CAST(:attempts AS integer[]), CAST(:reasons AS text[]), CAST(:delays AS float8[]))
+         AS v(uuid, generation, status, attempts, reason, delay)
+    WHERE a.object_uuid = v.uuid AND a.desired_generation = v.generation
+    RETURNING a.object_uuid::text
+""")
+_OBSERVATIONS = text("""
+    INSERT INTO observed_object (uuid, type, body, digest)
+    SELECT v.uuid, v.type, CAST(v.body AS jsonb), decode(v.digest, 'hex')
+    FROM unnest(CAST(:uuids AS uuid[]), CAST(:types AS text[]), CAST(:bodies AS text[]), CAST(:digests AS text[]))
+         AS v(uuid, type, body, digest)
+    ON CONFLICT (uuid) DO UPDATE
+    SET body = excluded.body, digest = excluded.digest, observed_at = now()
+    WHERE observed_object.digest <> excluded.digest
+""")
+_FREE_TARGETS = text("""
+    UPDATE apply_state a SET next_attempt_at = now()
+    FROM desired_edge e
+    WHERE e.from_uuid = ANY(CAST(:uuids AS uuid[])) AND a.object_uuid = e.to_uuid AND a.status = 'blocked'
+    RETURNING a.shard
+""")
+_FREE_NAMES = text("""
+    UPDATE apply_state a SET next_attempt_at = now()
+    FROM desired_object gone JOIN desired_object d ON d.type = gone.type AND d.fq_name = gone.fq_name AND NOT d.absent
+    WHERE gone.uuid = ANY(CAST(:uuids AS uuid[])) AND a.object_uuid = d.uuid AND a.status = 'blocked'
+    RETURNING a.shard
+""")
+_FREE_REFERRERS = text("""
+    UPDATE apply_state a SET next_attempt_at = now()
+    FROM desired_edge e
+    WHERE e.to_uuid = ANY(CAST(:uuids AS uuid[])) AND a.object_uuid = e.from_uuid AND a.status = 'blocked'
+    RETURNING a.shard
+""")
+_GONE = text("""
+    DELETE FROM desired_object d
+    USING unnest(CAST(:uuids AS uuid[]), CAST(:generations AS bigint[])) AS v(uuid, generation)
+    WHERE d.uuid = v.uuid AND d.generation = v.generation AND d.absent
+    RETURNING d.uuid::text
+""")
+_UNOBSERVE = text("DELETE FROM observed_object WHERE uuid = ANY(CAST(:uuids AS uuid[]))")
+_NAMES = text("SELECT uuid::text, type, fq_name FROM desired_object WHERE uuid = ANY(CAST(:uuids AS uuid[]))")
+_NOTIFY = text("SELECT pg_notify(:channel, :payload)")
+_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What one commit did: results stored, results dropped as out of date, shards in which work became due."""
+
+    stored: int = 0
+    stale: int = 0
+    freed: frozenset[int] = frozenset()
+
+
+def record(engine: Engine, results: Sequence[Result]) -> Recorded:
+    """Store results in one transaction; raises StoreUnavailable, after which the same call may be repeated."""
+    with store_errors("record results", engine):
+        for attempt in range(_TRIES):
+            try:
+                with engine.begin() as connection:
+                    return _record(connection, results)
+            except Exception as error:
+                # The translator writes the same rows in an order of its own: whoever lost the race runs again.
+                if not is_serialization_failure(error) or attempt == _TRIES - 1:
+                    raise
+    raise AssertionError("unreachable")
+
+
+def _record(connection: Connection, results: Sequence[Result]) -> Recorded:
+    ordered = sorted(results, key=lambda result: result.row.uuid)  # one locking order among our own transactions
+    states = [r for r in ordered if not (r.done and r.row.absent)]
+    gone = [r for r in ordered if r.done and r.row.absent]
+    freed: set[int] = set()
+    stored: set[str] = set()
+    if states:
+        stored |= _store_states(connection, states)
+        _store_observations(connection, [r for r in states if r.row.uuid in stored])
+        created = [r.row.uuid for r in states if r.done and not r.row.in_place and r.row.uuid in stored]
+        freed |= _free(connection, _FREE_REFERRERS, created)
+    if gone:
+        uuids = [r.row.uuid for r in gone]
+        freed |= _free(connection, _FREE_TARGETS, uuids) | _free(connection, _FREE_NAMES, uuids)
+        generations = [r.row.generation for r in gone]
+        stored.update(connection.scalars(_GONE, {"uuids": uuids, "generations": generations}))
+        connection.execute(_UNOBSERVE, {"uuids": [uuid for uuid in uuids if uuid in stored]})
+    if freed:
+        _notify(connection, "desired", ",".join(str(shard) for shard in sorted(freed)))
+    if any(r.observation is not None and r.row.uuid in stored for r in states):
+        _notify(connection, "observed", "")
+    return Recorded(len(stored), len(results) - len(stored), frozenset(freed))
+
+
+def _store_states(connection: Connection, results: Sequence[Result]) -> set[str]:
+    names = _holder_names(connection, results)
+    values: dict[str, Any] = {
+        "uuids": [r.row.uuid for r in results],
+        "generations": [r.row.generation for r in results],
+        "statuses": [str(r.status) for r in results],
+        "attempts": [r.attempts for r in results],
+        "reasons": [_reason(r, names) for r in results],
+        "delays": [r.delay for r in results],
+    }
+    return set(connection.scalars(_STATES, values))
+
+
+def _store_observations(connection: Connection, results: Sequence[Result]) -> None:
+    found = [(r.row, msgspec.json.encode(r.observation, order="sorted")) for r in results if r.observation is not None]
+    if found:
+        values = {
+            "uuids": [row.uuid for row, _ in found],
+            "types": [row.type for row, _ in found],
+            "bodies": [body.decode() for _, body in found],
+            "digests": [hashlib.sha256(body).hexdigest() for _, body in found],
+        }
+        connection.execute(_OBSERVATIONS, values)
+
+
+def _free(connection: Connection, statement: Any, uuids: list[str]) -> set[int]:
+    return set(connection.scalars(statement, {"uuids": uuids})) if uuids else set()
+
+
+def _holder_names(connection: Connection, results: Sequence[Result]) -> dict[str, str]:
+    uuids = sorted({uuid for r in results for _, uuid in r.holders})
+    if not uuids:
+        return {}
+    return {uuid: label(type_, name) for uuid, type_, name in connection.execute(_NAMES, {"uuids": uuids})}
+
+
+def _reason(result: Result, names: dict[str, str]) -> str:
+    if not result.holders:
+        return result.reason
+    holders = [names.get(uuid, f"{type_} {uuid} (not in the store)") for type_, uuid in result.holders[:5]]
+    rest = f" and {len(result.holders) - 5} more" if len(result.holders) > 5 else ""
+    return f"not deleted yet: held by {', '.join(holders)}{rest}"
+
+
+def _notify(connection: Connection, channel: str, payload: str) -> None:
+    connection.execute(_NOTIFY, {"channel": channel, "payload": payload})

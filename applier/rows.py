@@ -1,0 +1,109 @@
+"""Rows of the store as the applier sees them, and what it writes back (pure values)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from schemas.contrail.objects import LINK, Json
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One unfinished object: what it shall be, and how far it came.
+
+    `fq_name` is colon-joined, `body` is ContrailObject.body() or Link.body(); `applied_generation` is None
+    while Contrail does not have the object as far as we know.
+    """
+
+    uuid: str
+    shard: int
+    type: str
+    fq_name: str
+    body: Mapping[str, Json] = field(compare=False, repr=False)
+    generation: int
+    absent: bool = False
+    status: str = "pending"
+    applied_generation: int | None = None
+    attempts: int = 0
+
+    @property
+    def in_place(self) -> bool:
+        """Whether Contrail has the object, in this or an earlier generation."""
+        return self.applied_generation is not None
+
+    @property
+    def label(self) -> str:
+        """How messages name the object."""
+        return label(self.type, self.fq_name)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Edge:
+    """`from_uuid` needs `to_uuid`: as its parent, or by a reference."""
+
+    from_uuid: str
+    to_uuid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """The other end of an edge, or the earlier holder of a name, where it is not among the rows to apply."""
+
+    uuid: str
+    type: str
+    fq_name: str
+    absent: bool
+    in_place: bool
+
+    @property
+    def label(self) -> str:
+        """How messages name the object."""
+        return label(self.type, self.fq_name)
+
+
+def label(type_: str, fq_name: str) -> str:
+    """`virtual-network default-domain:k8s-default:…`; of a link, owner and target."""
+    if type_ != LINK:
+        return f"{type_} {fq_name}"
+    owner_type, _, rest = fq_name.partition(":")
+    owner, target_type, target_uuid = rest.rsplit(":", 2)
+    return f"link from {owner_type} {owner} to {target_type} {target_uuid}"
+
+
+class Status(StrEnum):
+    """Values of apply_state.status."""
+
+    PENDING = "pending"
+    """Not tried yet, or the API was not able to answer: nothing is wrong with the object."""
+    APPLIED = "applied"
+    BLOCKED = "blocked"
+    """Waits for something else: a parent, a target, a holder, an address, quota."""
+    FAILED = "failed"
+    """Contrail refused it; tried again a few times."""
+    DEAD = "dead"
+    """Contrail refused it as often as we try; a new generation or `applier retry --dead` tries again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of one attempt at one generation of one object, as it is recorded.
+
+    `delay` is in seconds, and means nothing for APPLIED and DEAD; `observation` is the body of observed_object,
+    for what Contrail decided by itself; APPLIED of an absent row means that it is gone.
+    """
+
+    row: Row
+    status: Status
+    reason: str = ""
+    attempts: int = 0
+    delay: float = 0.0
+    observation: Mapping[str, Json] | None = None
+    holders: tuple[tuple[str, str], ...] = ()
+    """(type, uuid) of what keeps the object from being deleted; the record names them where the store knows them."""
+
+    @property
+    def done(self) -> bool:
+        """Whether Contrail now has the object as it shall be, or no longer has it."""
+        return self.status is Status.APPLIED

@@ -1,0 +1,167 @@
+"""Loads unfinished work from the store, with all that the plan must know of it (shell; SQL).
+
+Work is selected by state alone: what is not applied, not dead, and due. A missed wake-up costs time only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, text
+
+from applier.rows import Edge, Neighbour, Row
+
+_ROW = """
+    SELECT d.uuid::text AS uuid, d.shard, d.type, d.fq_name, d.body::text AS body, a.desired_generation AS generation,
+           d.absent, a.status, a.applied_generation, a.attempts
+    FROM apply_state a
+    JOIN desired_object d ON d.uuid = a.object_uuid
+    WHERE d.cluster = :cluster AND a.shard = ANY(:shards)
+      AND a.status NOT IN ('applied', 'dead') AND a.next_attempt_at <= now()
+      AND (a.object_uuid, a.desired_generation) NOT IN (
+          SELECT * FROM unnest(CAST(:held AS uuid[]), CAST(:generations AS bigint[])))
+"""
+_DUE = text(_ROW + " ORDER BY a.next_attempt_at, d.uuid LIMIT :limit")
+_NAMED = text(_ROW + " AND a.object_uuid = ANY(CAST(:uuids AS uuid[]))")
+
+_NEXT = text("""
+    SELECT extract(epoch FROM min(next_attempt_at) - now())::float8 AS seconds
+    FROM apply_state
+    WHERE shard = ANY(:shards) AND status NOT IN ('applied', 'dead')
+      AND next_attempt_at > now() AND next_attempt_at < 'infinity'
+""")
+
+_END = """
+    e.from_uuid::text, e.to_uuid::text, n.uuid::text, n.type, n.fq_name, n.absent,
+    a.applied_generation IS NOT NULL AS in_place,
+    a.status NOT IN ('applied', 'dead') AND a.next_attempt_at <= now() AS due
+"""
+_TARGETS = text(f"""
+    SELECT {_END}
+    FROM desired_edge e JOIN desired_object n ON n.uuid = e.to_uuid JOIN apply_state a ON a.object_uuid = n.uuid
+    WHERE e.from_uuid = ANY(CAST(:uuids AS uuid[]))
+""")
+_REFERRERS = text(f"""
+    SELECT {_END}
+    FROM desired_edge e JOIN desired_object n ON n.uuid = e.from_uuid JOIN apply_state a ON a.object_uuid = n.uuid
+    WHERE e.to_uuid = ANY(CAST(:uuids AS uuid[])) LIMIT :most
+""")
+_LEAVING = text("""
+    SELECT NULL, NULL, n.uuid::text, n.type, n.fq_name, n.absent, a.applied_generation IS NOT NULL AS in_place,
+           a.status <> 'dead' AND a.next_attempt_at <= now() AS due
+    FROM desired_object d
+    JOIN desired_object n ON n.type = d.type AND n.fq_name = d.fq_name AND n.absent
+    JOIN apply_state a ON a.object_uuid = n.uuid
+    WHERE d.uuid = ANY(CAST(:uuids AS uuid[])) AND NOT d.absent
+""")
+_MOST_REFERRERS = 20_000
+"""Referrers looked at for the deletes of one load: beyond, Contrail's 409 says what is left."""
+_ROUNDS = 10
+"""Depth to which what is needed is fetched besides what was due first; Contrail's object graph is not deeper."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one load found. `more`: the limit cut it off; `next_due`: seconds until the next attempt, if any."""
+
+    rows: tuple[Row, ...] = ()
+    edges: tuple[Edge, ...] = ()
+    neighbours: tuple[Neighbour, ...] = ()
+    more: bool = False
+    next_due: float | None = None
+
+
+@dataclass(slots=True)
+class _Found:
+    rows: dict[str, Row] = field(default_factory=dict)
+    edges: set[Edge] = field(default_factory=set)
+    neighbours: dict[str, Neighbour] = field(default_factory=dict)
+
+
+def load(
+    connection: Connection,
+    *,
+    cluster: str,
+    shards: Collection[int],
+    held: Mapping[str, int] | None = None,
+    limit: int = 1000,
+) -> Work:
+    """Due work of these shards; what it needs and is due as well comes along.
+
+    `held` are the generations being applied already, by uuid: left out, but newer generations of theirs are not.
+    """
+    held = held or {}
+    scope: dict[str, Any] = {
+        "cluster": cluster,
+        "shards": sorted(shards),
+        "held": list(held),
+        "generations": list(held.values()),
+    }
+    found = _Found()
+    fresh = _rows(connection.execute(_DUE, {**scope, "limit": limit}))
+    more = len(fresh) >= limit
+    for _ in range(_ROUNDS):
+        found.rows.update((row.uuid, row) for row in fresh)
+        wanted = _look_around(connection, fresh, found)
+        missing = [uuid for uuid in wanted if uuid not in found.rows]
+        if not missing or len(found.rows) > 4 * limit:
+            break
+        fresh = _rows(connection.execute(_NAMED, {**scope, "uuids": missing}))
+        if not fresh:
+            break
+    next_due = None if more else connection.scalar(_NEXT, {"shards": scope["shards"]})
+    neighbours = tuple(n for uuid, n in found.neighbours.items() if uuid not in found.rows)
+    return Work(tuple(found.rows.values()), tuple(found.edges), neighbours, more=more, next_due=next_due)
+
+
+def _look_around(connection: Connection, fresh: Sequence[Row], found: _Found) -> list[str]:
+    """Edges and neighbours of new rows; returns the uuids of neighbours that are due."""
+    wanted: list[str] = []
+    staying = [row.uuid for row in fresh if not row.absent]
+    going = [row.uuid for row in fresh if row.absent]
+    names = [row.uuid for row in fresh if not row.absent and not row.in_place]
+    if staying:
+        wanted += _add(connection.execute(_TARGETS, {"uuids": staying}), found)
+    if names:
+        wanted += _add(connection.execute(_LEAVING, {"uuids": names}), found)
+    if going:
+        wanted += _add(connection.execute(_REFERRERS, {"uuids": going, "most": _MOST_REFERRERS}), found)
+    return wanted
+
+
+def _add(ends: Iterable[Any], found: _Found) -> list[str]:
+    due = []
+    for from_uuid, to_uuid, uuid, type_, fq_name, absent, in_place, is_due in ends:
+        if from_uuid is not None:
+            found.edges.add(Edge(from_uuid, to_uuid))
+        if uuid not in found.neighbours:
+            found.neighbours[uuid] = Neighbour(uuid, type_, fq_name, absent, in_place)
+            if is_due:
+                due.append(uuid)
+    return due
+
+
+def _rows(result: Iterable[Any]) -> list[Row]:
+    return [
+        Row(
+            uuid=r.uuid,
+            shard=r.shard,
+            type=r.type,
+            fq_name=r.fq_name,
+            body=_body(r.body),
+            generation=r.generation,
+            absent=r.absent,
+            status=r.status,
+            applied_generation=r.applied_generation,
+            attempts=r.attempts,
+        )
+        for r in result
+    ]
+
+
+def _body(text_: str) -> Mapping[str, Any]:
+    body: Mapping[str, Any] = msgspec.json.decode(text_)
+    return body

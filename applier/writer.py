@@ -1,0 +1,145 @@
+"""Brings one object or link of the store into Contrail (shell): the verb follows from what Contrail has.
+
+Everything is harmless to repeat: uuids are computed, so a create whose answer was lost finds its own object, and
+what is already as it shall be is not written. An object that we did not make is never touched, beyond our links.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from applier.client import ContrailClient
+from applier.compare import difference
+from applier.observe import ADDRESS_FIELDS, INSTANCE_IP
+from applier.outcome import Call, Outcome, Verdict, classify
+from applier.owners import Found, Owners
+from applier.rows import Row
+from schemas.contrail import wire
+from schemas.contrail.objects import LINK, ContrailObject, Json, Link, joined
+from schemas.errors import ModelError
+
+_DONE = Outcome(Verdict.DONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What came of one attempt; `live` holds the object's fields as Contrail has them, where they were read."""
+
+    outcome: Outcome
+    live: Mapping[str, Json] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerMark:
+    """The annotations by which our objects are known among others': 'owner' and 'cluster'."""
+
+    owner: str
+    cluster: str
+
+    def is_on(self, live: Mapping[str, Json]) -> bool:
+        """Whether the object carries this mark."""
+        pairs = (live.get("annotations") or {}).get("key_value_pair") or ()
+        found = {pair.get("key"): pair.get("value") for pair in pairs}
+        return found.get("owner") == self.owner and found.get("cluster") == self.cluster
+
+
+class Writer:
+    """Applies rows, one call of `apply` each; raises ContrailUnavailable when an answer is missing. Thread-safe."""
+
+    def __init__(self, client: ContrailClient, *, owners: Owners, mark: OwnerMark) -> None:
+        self._client = client
+        self._owners = owners
+        self._mark = mark
+
+    def apply(self, row: Row) -> Attempt:
+        """Make Contrail have, or no longer have, what the row says."""
+        try:
+            if row.type == LINK:
+                return Attempt(self._apply_link(row, Link.from_body(row.body)))
+            if row.absent:
+                return Attempt(self._delete(row))
+            desired = ContrailObject.from_body(row.type, row.fq_name, row.uuid, row.body)
+            return self._update(desired) if row.in_place else self._create(desired)
+        except ModelError as error:
+            return Attempt(Outcome(Verdict.INVALID, str(error)))
+
+    def _create(self, desired: ContrailObject) -> Attempt:
+        outcome = classify(Call.CREATE, self._client.create(desired.type, wire.create_fields(desired)))
+        if outcome.verdict is not Verdict.EXISTS:
+            return Attempt(outcome)
+        if outcome.uuid == desired.uuid:
+            # Ours: an earlier attempt did the work, and its answer or our record of it was lost.
+            return self._update(desired, may_create=False)
+        return Attempt(self._holder_of_the_name(desired, str(outcome.uuid)))
+
+    def _update(self, desired: ContrailObject, *, may_create: bool = True) -> Attempt:
+        wanted = wire.update_fields(desired)
+        managed = wire.managed_fields(desired.type)
+        fields = {*managed, *wanted, *(ADDRESS_FIELDS if desired.type == INSTANCE_IP else ())}
+        answer = self._client.read(desired.type, desired.uuid, sorted(fields))
+        outcome = classify(Call.READ, answer)
+        if outcome.verdict is Verdict.DONE:
+            live = answer.json[desired.type]
+            if tuple(live["fq_name"]) != desired.fq_name:
+                return Attempt(_taken(desired, f"uuid {desired.uuid} belongs to {joined(live['fq_name'])}"))
+            changes = difference(wanted, live, managed)
+            if not changes:
+                return Attempt(_DONE, live)
+            outcome = classify(Call.UPDATE, self._client.update(desired.type, desired.uuid, changes))
+            if outcome.verdict is not Verdict.GONE:
+                return Attempt(outcome, live)
+        if outcome.verdict is Verdict.GONE:
+            if may_create:
+                return self._create(desired)
+            reason = f"{desired.type} {joined(desired.fq_name)} is said to exist, but cannot be read yet"
+            return Attempt(Outcome(Verdict.RETRY, reason))
+        return Attempt(outcome)
+
+    def _holder_of_the_name(self, desired: ContrailObject, uuid: str) -> Outcome:
+        answer = self._client.read(desired.type, uuid, ("annotations",))
+        outcome = classify(Call.READ, answer)
+        if outcome.verdict is Verdict.GONE:
+            return Outcome(Verdict.RETRY, f"uuid {uuid} is said to hold the name, but cannot be read")
+        if outcome.verdict is not Verdict.DONE:
+            return outcome
+        if self._mark.is_on(answer.json[desired.type]):
+            return _taken(
+                desired, f"uuid {uuid} holds the name; it carries our owner mark, but this store did not make it"
+            )
+        return _taken(desired, f"uuid {uuid} holds the name, and is not ours; it is left alone")
+
+    def _delete(self, row: Row) -> Outcome:
+        outcome = classify(Call.DELETE, self._client.delete(row.type, row.uuid))
+        return _DONE if outcome.verdict is Verdict.GONE else outcome
+
+    def _apply_link(self, row: Row, link: Link) -> Outcome:
+        found = self._owners.find(link)
+        outcome = self._update_reference(row, link, found)
+        if outcome.verdict is Verdict.GONE and found.uuid is not None and outcome.uuid == found.uuid:
+            self._owners.forget(link)  # the owner was made anew, or is gone: what we remembered is out of date
+            found = self._owners.find(link)
+            outcome = self._update_reference(row, link, found)
+        if outcome.verdict is not Verdict.GONE:
+            return outcome
+        if row.absent:
+            return _DONE  # a reference from or to nothing is no reference
+        if found.uuid is None or outcome.uuid == found.uuid:
+            return Outcome(Verdict.WAIT, _missing_owner(link))
+        return Outcome(Verdict.WAIT, f"{link.target_type} {joined(link.target_fq_name)} is not in Contrail")
+
+    def _update_reference(self, row: Row, link: Link, found: Found) -> Outcome:
+        if found.uuid is None:
+            return found.outcome
+        operation = "DELETE" if row.absent else "ADD"
+        return classify(Call.LINK, self._client.ref_update(wire.ref_update(link, found.uuid, operation)))
+
+
+def _taken(desired: ContrailObject, why: str) -> Outcome:
+    return Outcome(Verdict.TAKEN, f"{desired.type} {joined(desired.fq_name)} exists already: {why}")
+
+
+def _missing_owner(link: Link) -> str:
+    if link.owner_type == "virtual-router":
+        return f"virtual-router of node {link.owner_fq_name[-1]} is not registered in Contrail"
+    return f"{link.owner_type} {joined(link.owner_fq_name)} is not in Contrail"
