@@ -118,7 +118,7 @@ class Pipeline:
         if self.plan.kafka:
             probes.brokers(self.plan.kafka)
         if isinstance(self.plan.feed, Followed):
-            probes.kubernetes_api(self.plan.feed.kubeconfig)
+            probes.kubernetes_api(self.plan.feed.kubeconfig, self._environ.get(f"{ENV_PREFIX}WATCHERS_CONTEXT", ""))
         if self.plan.contrail:
             probes.contrail_api(self.plan.contrail)
 

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import requests
-import urllib3
 from sqlalchemy import Engine
 
 from schemas.errors import ContrailKubeError, SettingsError
 from schemas.store.migrate import migrate
+from watchers.connection import Connection, from_kubeconfig
 
 TIMEOUT = 5.0
 
@@ -66,30 +66,17 @@ def brokers(servers: Sequence[str]) -> None:
     )
 
 
-def kubernetes_api(kubeconfig: Path) -> None:
-    """The API server of the kubeconfig's current context answers us."""
-    from kubernetes import client, config
-    from kubernetes.config import ConfigException
-
+def kubernetes_api(kubeconfig: Path, context: str) -> None:
+    """The API server of the kubeconfig's context ('' is its current one) lets us list namespaces."""
+    connection = Connection(from_kubeconfig(str(kubeconfig), context), connect_timeout=TIMEOUT)
+    path = "/api/v1/namespaces"
     try:
-        api = config.new_client_from_config(str(kubeconfig))
-    except (ConfigException, ValueError, OSError, TypeError, AttributeError) as error:
-        raise SettingsError(f"--kubeconfig {kubeconfig} is no usable kubeconfig: {error}") from error
-    api.configuration.retries = 0
-    try:
-        client.VersionApi(api).get_code(_request_timeout=TIMEOUT)
-    except client.ApiException as error:
-        raise SettingsError(
-            f"the Kubernetes API at {api.configuration.host} refuses us: {error.status} {error.reason}. "
-            f"Check the credentials in {kubeconfig}"
-        ) from error
-    except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise SettingsError(
-            f"the Kubernetes API at {api.configuration.host} does not answer ({_cause(error)}). "
-            f"Check the current context of {kubeconfig} and that the API server runs"
-        ) from error
+        answer = connection.request("GET", path, query={"limit": "1"}, read_timeout=TIMEOUT)
+        connection.read(answer, doing=f"GET {connection.server}{path}")
+    except ContrailKubeError as error:
+        raise SettingsError(f"the Kubernetes API of --kubeconfig {kubeconfig} is not usable: {error}") from error
     finally:
-        api.close()
+        connection.close()
 
 
 def _cause(error: BaseException) -> str:
