@@ -1,0 +1,102 @@
+"""`python -m applier [run | plan | retry [--dead]]`: make Contrail follow the store, or look at what there is to do."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from types import FrameType
+
+from applier.commands import print_plan, retry
+from applier.service import Applier, Settings
+from applier.settings import ApplierSettings
+from schemas.errors import ContrailKubeError, SettingsError
+from schemas.health import Health, HealthServer
+from schemas.logs import configure
+from schemas.settings import (
+    ClusterSettings,
+    ContrailSettings,
+    DatabaseSettings,
+    ProcessSettings,
+    check_unknown,
+    describe,
+    from_env,
+)
+from schemas.store.engine import connect
+
+logger = logging.getLogger("applier")
+
+
+def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Run one command; returns the exit code: 0 done, 1 failed, 2 wrong use."""
+    options = _parser().parse_args(arguments)
+    try:
+        check_unknown(environ, [ApplierSettings])
+        process = from_env(ProcessSettings, environ)
+        settings = Settings(
+            cluster=from_env(ClusterSettings, environ),
+            database=from_env(DatabaseSettings, environ),
+            contrail=from_env(ContrailSettings, environ),
+            applier=from_env(ApplierSettings, environ),
+        )
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    configure("applier", level=process.log_level, log_format=process.log_format)
+    try:
+        if options.command == "run":
+            return _run(settings, process)
+        engine = connect(settings.database, application="applier-command", pool_size=1)
+        if options.command == "plan":
+            return print_plan(engine, cluster=settings.cluster.name, limit=options.limit, out=sys.stdout)
+        return retry(engine, cluster=settings.cluster.name, dead=options.dead, out=sys.stdout)
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    except ContrailKubeError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m applier", description="Make Contrail follow the store.")
+    commands = parser.add_subparsers(dest="command")
+    commands.add_parser("run", help="work until told to stop (the default)")
+    plan = commands.add_parser("plan", help="show what would be done now, in order; changes nothing")
+    plan.add_argument("--limit", type=int, default=1000, help="most objects looked at (default: %(default)s)")
+    again = commands.add_parser("retry", help="try failed and blocked objects again at once")
+    again.add_argument("--dead", action="store_true", help="and those that were given up")
+    parser.set_defaults(command="run")
+    return parser
+
+
+def _run(settings: Settings, process: ProcessSettings) -> int:
+    logger.info(
+        "starting %s", describe(settings.cluster, settings.database, settings.contrail, settings.applier, process)
+    )
+    health = Health()
+    applier = Applier(settings, health=health)
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        logger.info("stopping signal=%s", signal.Signals(signum).name)
+        applier.stop()
+
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, stop)
+    server = HealthServer(health, host=process.health_host, port=process.health_port) if process.health_port else None
+    try:
+        if server is not None:
+            server.start()
+        applier.run()
+    finally:
+        if server is not None:
+            server.close()
+    logger.info("stopped")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], os.environ))

@@ -1,0 +1,74 @@
+"""What a person asks of the applier besides running (shell): what is there to do, and try that again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TextIO
+
+from sqlalchemy import Engine, text
+
+from applier.plan import plan
+from applier.rows import Row
+from applier.work import load
+from schemas.store.engine import store_errors
+from schemas.store.tables import SHARDS
+
+_RETRY = text("""
+    UPDATE apply_state a
+    SET status = 'pending', attempts = 0, next_attempt_at = now(), updated_at = now()
+    FROM desired_object d
+    WHERE d.uuid = a.object_uuid AND d.cluster = :cluster AND a.status = ANY(:statuses)
+    RETURNING a.shard
+""")
+_NOTIFY = text("SELECT pg_notify('desired', :payload)")
+_COUNTS = text("""
+    SELECT a.status, count(*) FROM apply_state a JOIN desired_object d ON d.uuid = a.object_uuid
+    WHERE d.cluster = :cluster GROUP BY a.status ORDER BY a.status
+""")
+
+
+def print_plan(engine: Engine, *, cluster: str, limit: int, out: TextIO) -> int:
+    """Print what would be done now, in order, and what waits for what; returns the exit code."""
+    with store_errors("load work", engine), engine.connect() as connection:
+        work = load(connection, cluster=cluster, shards=range(SHARDS), limit=limit)
+        counts = {row[0]: row[1] for row in connection.execute(_COUNTS, {"cluster": cluster})}
+    planned = plan(work.rows, work.edges, work.neighbours)
+    lines = [(_verb(step.row), step.row.label, _why(step.row)) for step in planned.steps]
+    lines += [("wait", blocked.row.label, blocked.reason) for blocked in planned.blocked]
+    _print_table(lines, out)
+    total = ", ".join(f"{count} {status}" for status, count in counts.items()) or "nothing at all"
+    more = f" (only the first {limit} of what is due)" if work.more else ""
+    out.write(f"{len(planned.steps)} to do now, {len(planned.blocked)} waiting{more}; in the store: {total}\n")
+    return 0
+
+
+def retry(engine: Engine, *, cluster: str, dead: bool, out: TextIO) -> int:
+    """Make failed and blocked objects due at once, dead ones too if `dead`; returns the exit code."""
+    statuses = ["failed", "blocked", *(["dead"] if dead else [])]
+    with store_errors("mark objects for another try", engine), engine.begin() as connection:
+        shards = list(connection.scalars(_RETRY, {"cluster": cluster, "statuses": statuses}))
+        if shards:
+            connection.execute(_NOTIFY, {"payload": ",".join(str(shard) for shard in sorted(set(shards)))})
+    out.write(f"{len(shards)} objects will be tried again\n")
+    return 0
+
+
+def _verb(row: Row) -> str:
+    if row.type == "link":
+        return "unlink" if row.absent else "link"
+    if row.absent:
+        return "delete"
+    return "update" if row.in_place else "create"
+
+
+def _why(row: Row) -> str:
+    change = f"generation {row.generation}"
+    if row.in_place and not row.absent:
+        change = f"generation {row.applied_generation} -> {row.generation}"
+    return change if not row.attempts else f"{change}, {row.status} after {row.attempts} attempts"
+
+
+def _print_table(lines: Sequence[tuple[str, str, str]], out: TextIO) -> None:
+    width = max((len(label) for _, label, _ in lines), default=0)
+    for verb, label, why in lines:
+        out.write(f"{verb:<7} {label:<{width}}  {why}\n")

@@ -1,0 +1,113 @@
+"""The applier put together (shell): what `__main__` runs, and tests and the embedded run build as well."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Engine
+
+from applier.client import ContrailClient
+from applier.observe import AddressReader
+from applier.owners import Owners
+from applier.reconciler import Reconciler
+from applier.settings import ApplierSettings
+from applier.subnets import Subnets
+from applier.worker import Worker
+from applier.writer import OwnerMark, Writer
+from schemas.errors import StoreMismatch, StoreUnavailable
+from schemas.health import Health
+from schemas.settings import ClusterSettings, ContrailSettings, DatabaseSettings
+from schemas.store.engine import connect
+from schemas.store.migrate import require_current
+
+logger = logging.getLogger(__name__)
+
+CONNECTIONS = 4
+"""Database connections: loads and locks, commits, wake-ups, and one to spare."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that an applier reads at start."""
+
+    cluster: ClusterSettings = field(default_factory=ClusterSettings)
+    database: DatabaseSettings = field(default_factory=DatabaseSettings)
+    contrail: ContrailSettings = field(default_factory=ContrailSettings)
+    applier: ApplierSettings = field(default_factory=ApplierSettings)
+
+
+class Applier:
+    """One applier with all it needs; `run` in one thread, `stop` from any."""
+
+    def __init__(self, settings: Settings, *, health: Health | None = None, engine: Engine | None = None) -> None:
+        self._settings = settings
+        self._engine = engine or connect(settings.database, application="applier", pool_size=CONNECTIONS)
+        self._owns_engine = engine is None
+        self._client = ContrailClient(settings.contrail, pool_size=settings.applier.concurrency + 1)
+        self._stop = threading.Event()
+        remember = settings.applier.cache_seconds
+        self._reconciler = Reconciler(
+            engine=self._engine,
+            worker=Worker(
+                self._client,
+                writer=Writer(
+                    self._client,
+                    owners=Owners(self._client, remember=remember),
+                    mark=OwnerMark(settings.cluster.owner, settings.cluster.name),
+                ),
+                reader=AddressReader(self._client, subnets=Subnets(self._client, remember=remember)),
+            ),
+            cluster=settings.cluster.name,
+            settings=settings.applier,
+            health=health or Health(),
+        )
+
+    def run(self) -> None:
+        """Work until `stop`; waits for a store that is away or being migrated. Raises StoreMismatch."""
+        try:
+            self._await_store()
+            if not self._stop.is_set():
+                self._reconciler.run()
+        finally:
+            self._client.close()
+            if self._owns_engine:
+                self._engine.dispose()
+
+    def stop(self) -> None:
+        """Make `run` return soon; may be called from any thread and from a signal handler."""
+        self._stop.set()
+        self._reconciler.stop()
+
+    def _await_store(self, migration: float = 60.0) -> None:
+        deadline = time.monotonic() + migration
+        waiting = False
+        while not self._stop.is_set():
+            try:
+                return require_current(self._engine)
+            except (StoreUnavailable, StoreMismatch) as error:
+                if isinstance(error, StoreMismatch) and time.monotonic() > deadline:
+                    raise  # nobody is migrating it
+                if not waiting:
+                    logger.warning("waiting for the store: %s", error)
+                waiting = True
+                self._stop.wait(1.0)
+
+
+class AppliedInBackground:
+    """Runs an applier in a thread while the `with` block lasts (tests, benchmarks, embedded use)."""
+
+    def __init__(self, settings: Settings, **collaborators: Any) -> None:
+        self.applier = Applier(settings, **collaborators)
+        self._thread = threading.Thread(target=self.applier.run, name="applier", daemon=True)
+
+    def __enter__(self) -> AppliedInBackground:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.applier.stop()
+        self._thread.join(40.0)
