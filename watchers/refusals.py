@@ -51,17 +51,18 @@ def _culprit(error: Exception) -> str:
     match error:
         case NameResolutionError():
             return "the server's name is not known to DNS; is the address in the kubeconfig right?"
-        case ConnectTimeoutError():
-            return "no answer to the connection; is the server up, and does a firewall let this host reach it?"
         case NewConnectionError():
             reason = error.__cause__ or error
             return f"cannot connect ({_short(reason)}); is the API server running, and is its address right?"
+        case ConnectTimeoutError():
+            return "no answer to the connection; is the server up, and does a firewall let this host reach it?"
         case ReadTimeoutError() | socket.timeout():
             return "the connection went silent; the server or the path to it is gone, connecting anew"
         case SSLError():
             return f"TLS failed ({_short(error)}); does the kubeconfig hold this cluster's certificate authority?"
         case ProtocolError():
-            return f"the connection broke ({_short(error)})"
+            reason = error.args[-1] if error.args and isinstance(error.args[-1], Exception) else error
+            return f"the connection broke ({_short(reason)})"
         case HTTPError() | OSError():
             return f"failed ({_short(error)})"
     raise TypeError(f"not an error of a request: {error!r}")

@@ -1,0 +1,146 @@
+"""The objects of a small cluster, listed and watched as an API server would, with faults on demand."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from tests.watchers.fake_api import FakeApi, Reply, Request, Stream
+from tests.watchers.objects import Json, bookmark, dump, line, listing, status
+
+Answer = Reply | Stream
+Intercept = Callable[[Request], Answer | None]
+
+
+class FakeCluster:
+    """One collection of objects per path, one revision for all; `api` serves it while `with` lasts."""
+
+    def __init__(self) -> None:
+        self.api = FakeApi(self.answer)
+        self.revision = 100
+        self.oldest = 0
+        """Watches from before this revision are expired."""
+        self._objects: dict[str, dict[str, Json]] = {}
+        self._history: list[tuple[int, str, bytes]] = []
+        self._changed = threading.Condition()
+        self._intercepts: list[Intercept] = []
+        self._generation = 0
+
+    def __enter__(self) -> FakeCluster:
+        self.api.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.break_watches()
+        self.api.__exit__()
+
+    def put(self, thing: Json, resource: str = "pods") -> Json:
+        """Create or change an object, known by its uid; answers it with its new version."""
+        uid = thing["metadata"]["uid"]
+        known = uid in self._objects.setdefault(resource, {})
+        return self._event("MODIFIED" if known else "ADDED", thing, resource)
+
+    def delete(self, thing: Json, resource: str = "pods") -> None:
+        """Delete an object."""
+        self._event("DELETED", thing, resource)
+
+    def send(self, data: bytes, resource: str = "pods") -> None:
+        """Put bytes into every watch of the resource, at a revision of their own."""
+        with self._changed:
+            self.revision += 1
+            self._history.append((self.revision, resource, data))
+            self._changed.notify_all()
+
+    def bookmark(self, resource: str = "pods") -> None:
+        """Send a bookmark of a new revision."""
+        self.send(bookmark(self.revision + 1), resource)
+
+    def forget_silently(self, uid: str, resource: str = "pods") -> None:
+        """Remove an object without an event, as an etcd that was restored does."""
+        del self._objects[resource][uid]
+
+    def compact(self) -> None:
+        """Forget all history: a watch from before now is answered with 410."""
+        self.oldest = self.revision
+
+    def break_watches(self) -> None:
+        """Cut every watch that is open."""
+        with self._changed:
+            self._generation += 1
+            self._changed.notify_all()
+
+    def break_watches_and(self, holds: Callable[[], object]) -> Callable[[], object]:
+        """A condition for `eventually` that cuts the watches at each look: what waits for their end goes on."""
+
+        def look() -> object:
+            self.break_watches()
+            return holds()
+
+        return look
+
+    def intercept(self, answer: Intercept) -> None:
+        """Ask this first, until it has given an answer once."""
+        self._intercepts.append(answer)
+
+    def uids(self, resource: str = "pods") -> set[str]:
+        return set(self._objects.get(resource, {}))
+
+    def answer(self, request: Request) -> Answer:
+        """The script of the API."""
+        for intercept in list(self._intercepts):
+            if (answer := intercept(request)) is not None:
+                self._intercepts.remove(intercept)
+                return answer
+        if request.path == "/api/v1/namespaces/kube-system":
+            return Reply(b'{"metadata":{"uid":"cluster-uid"}}')
+        resource = request.path.rpartition("/")[2]
+        if request.is_watch:
+            return self._watch(resource, int(request.query["resourceVersion"]))
+        return Reply(self._page(resource, int(request.query["limit"]), request.query.get("continue", "")))
+
+    def _event(self, kind: str, thing: Json, resource: str) -> Json:
+        with self._changed:
+            self.revision += 1
+            fresh: Json = json.loads(json.dumps(thing))
+            fresh["metadata"]["resourceVersion"] = str(self.revision)
+            if kind == "DELETED":
+                self._objects[resource].pop(fresh["metadata"]["uid"])
+            else:
+                self._objects[resource][fresh["metadata"]["uid"]] = fresh
+            self._history.append((self.revision, resource, line(kind, fresh)))
+            self._changed.notify_all()
+        return fresh
+
+    def _page(self, resource: str, limit: int, token: str) -> bytes:
+        with self._changed:
+            items = sorted(self._objects.get(resource, {}).values(), key=lambda o: str(o["metadata"]["uid"]))
+            version, start = (int(token.split("/")[0]), int(token.split("/")[1])) if token else (self.revision, 0)
+        rest = start + limit < len(items)
+        return listing(
+            *items[start : start + limit], version=version, following=f"{version}/{start + limit}" if rest else ""
+        )
+
+    def _watch(self, resource: str, version: int) -> Answer:
+        if version < self.oldest:
+            return Stream([line("ERROR", status(410, "too old resource version"))])
+        return Stream(self._lines(resource, version), end="cut")
+
+    def _lines(self, resource: str, version: int) -> Iterator[bytes]:
+        with self._changed:
+            generation, position = self._generation, 0
+        while generation == self._generation and not self.api.stopping.is_set():
+            with self._changed:
+                events = self._history[position:]
+                position = len(self._history)
+                if not events:
+                    self._changed.wait(0.02)
+            for revision, of, data in events:
+                if of == resource and revision > version:
+                    yield data
+
+
+def refusal(code: int, message: str = "no", **headers: Any) -> Reply:
+    """An answer outside 2xx."""
+    return Reply(dump(status(code, message)), code, {name.replace("_", "-"): str(v) for name, v in headers.items()})
