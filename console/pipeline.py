@@ -20,7 +20,7 @@ from console.provisioner import Provisioner
 from console.readiness import why_not_ready
 from console.snapshot import Snapshot
 from console.state import StateDirectory
-from console.supervisor import Service, Standing, Supervisor
+from console.supervisor import Service, Standing, Supervised, Supervisor
 from schemas.errors import SettingsError
 from schemas.settings import ENV_PREFIX, BusSettings, DatabaseSettings, KafkaSettings, from_env
 from schemas.store.engine import connect
@@ -32,6 +32,7 @@ SIMULATOR = "contrail-api"
 FEEDING = ("watchers",)
 WORKING = ("translator", "applier")
 START_SECONDS = 30.0
+START_TRIES = 3
 
 
 class Interrupted(Exception):
@@ -149,14 +150,14 @@ class Pipeline:
     def _start_simulator(self) -> str:
         self._say("starting the simulated Contrail API")
         port = _free_port()
-        self._add(SIMULATOR, "simulators.contrail", {})
+        supervised = self._add(SIMULATOR, "simulators.contrail", {})
         url = f"http://127.0.0.1:{port}"
-        self._wait_for(url)
+        self._wait_for(url, supervised)
         self._provisioner = Provisioner(engine=self.engine, cluster=self.plan.cluster, api=url).start()
         self._parts.callback(self._provisioner.stop)
         return url
 
-    def _wait_for(self, url: str) -> None:
+    def _wait_for(self, url: str, supervised: Supervised) -> None:
         deadline = time.monotonic() + START_SECONDS
         while True:
             self._go_on()
@@ -164,10 +165,12 @@ class Pipeline:
             try:
                 return probes.contrail_api(url)
             except SettingsError as error:
-                if time.monotonic() > deadline:
-                    log = self.state.logs / f"{SIMULATOR}.log"
+                standing = supervised.standing()
+                if time.monotonic() > deadline or standing.restarts >= START_TRIES:
+                    log = supervised.log
                     raise SettingsError(
-                        f"the simulated Contrail API did not start: {error}; its log is {log}"
+                        f"the simulated Contrail API did not start ({standing.last_exit or error}): {log.last_line}; "
+                        f"its log was {log.path}, which --state DIRECTORY keeps"
                     ) from error
             time.sleep(0.05)
 
@@ -176,10 +179,10 @@ class Pipeline:
         for name in (*WORKING, *(FEEDING if isinstance(self.plan.feed, Followed) else ())):
             self._add(name, name, self.environment)
 
-    def _add(self, name: str, module: str, settings: Mapping[str, str]) -> None:
+    def _add(self, name: str, module: str, settings: Mapping[str, str]) -> Supervised:
         port = _free_port()
         environment = {**self._environ, **settings, f"{ENV_PREFIX}PROCESS_HEALTH_PORT": str(port)}
-        self.supervisor.add(Service(name, module, environment, port))
+        return self.supervisor.add(Service(name, module, environment, port))
 
     def _stop_services(self) -> None:
         self.supervisor.stop(groups=(FEEDING, WORKING), hurry=self._hurry)

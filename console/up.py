@@ -21,7 +21,7 @@ from console.pipeline import Interrupted, Pipeline
 from console.plan import Plan, make_plan
 from console.screen import View, draw, page_rows
 from console.settings import check_environment, external
-from schemas.logs import TextFormatter
+from console.terminal import inert
 
 FRAME = 0.25
 """Seconds between two pictures of the live screen."""
@@ -197,10 +197,15 @@ def _say(line: str) -> None:
     click.echo(f"{time.strftime('%H:%M:%S')} {line}", err=True)
 
 
+class _Voice(logging.Handler):
+    """Our own warnings, said like everything else."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        _say(inert(record.getMessage()))
+
+
 def _quiet_logging(*, to_terminal: bool) -> None:
     """Our own warnings go to standard error, but not across the live screen, which shows them itself."""
-    handler: logging.Handler = logging.StreamHandler(sys.stderr) if to_terminal else logging.NullHandler()
-    handler.setFormatter(TextFormatter())
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = [_Voice() if to_terminal else logging.NullHandler()]
     root.setLevel(logging.WARNING)
