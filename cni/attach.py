@@ -7,6 +7,8 @@ record was begun is undone; whatever is killed after it is found by the record.
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -45,6 +47,7 @@ class Attacher:
         port_files: PortFiles,
         held: NamedLocks,
         detacher: Detacher,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -55,6 +58,7 @@ class Attacher:
         self._port_files = port_files
         self._held = held
         self._detacher = detacher
+        self._clock = clock
 
     def attach(self, request: Request, caller: Caller) -> dict[str, Json]:
         """ADD: the result in the request's version. Raises a ContrailKubeError, and then nothing is left."""
@@ -65,6 +69,7 @@ class Attacher:
             caller=caller,
             first=self._settings.first_pause,
             longest=self._settings.longest_pause,
+            clock=self._clock,
         )
         rows = self._wait_for_rows(request.pod, request.attachment.ifname, patience)
         interface = interface_of(rows, request.attachment.ifname, request.mtu or self._settings.mtu)

@@ -43,7 +43,7 @@ class Housekeeper:
         self._held = held
         self._health = health
         self._metrics = metrics
-        self._stopping = threading.Event()
+        self._stopping = False
         self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
         self._store_seen = False
 
@@ -54,7 +54,8 @@ class Housekeeper:
 
     def close(self) -> None:
         """End after the present round."""
-        self._stopping.set()
+        self._stopping = True
+        self._withdrawals.added.set()
         self._thread.join(10)
 
     def round(self) -> bool:
@@ -69,7 +70,7 @@ class Housekeeper:
 
     def _run(self) -> None:
         pause = FIRST_PAUSE
-        while not self._stopping.is_set():
+        while not self._stopping:
             self._health.beat("housekeeping", within=LONGEST_PAUSE + 60)
             try:
                 quiet = self.round()
@@ -77,7 +78,9 @@ class Housekeeper:
                 # A loop's top: the next round may succeed, and requests are served meanwhile.
                 logger.exception("housekeeping round failed")
                 quiet = False
-            self._stopping.wait(LONGEST_PAUSE if quiet else pause)
+            if self._withdrawals.added.wait(LONGEST_PAUSE if quiet else pause):
+                self._withdrawals.added.clear()
+                quiet = True
             pause = FIRST_PAUSE if quiet else min(pause * 2, LONGEST_PAUSE)
         self._health.ended("housekeeping")
 
@@ -87,10 +90,10 @@ class Housekeeper:
             try:
                 self._store.check()
             except (StoreUnavailable, StoreMismatch) as error:
-                self._health.not_ready("store", str(error))
+                self._report("store", str(error))
                 return False
             self._store_seen = True
-            self._health.ready("store")
+            self._report("store", None)
         self._store.rest()
         return True
 
@@ -98,10 +101,21 @@ class Housekeeper:
         try:
             self._vrouter.check()
         except (AgentUnavailable, AgentRefused) as error:
-            self._health.not_ready("vrouter", str(error))
+            self._report("vrouter", str(error))
             return False
-        self._health.ready("vrouter")
+        self._report("vrouter", None)
         return True
+
+    def _report(self, part: str, trouble: str | None) -> None:
+        """Tell the probes; the log only of changes."""
+        known = self._health.why_not_ready()
+        if trouble is not None:
+            if part not in known:
+                logger.warning("not ready part=%s error=%s", part, trouble)
+            self._health.not_ready(part, trouble)
+        elif part in known:
+            logger.info("ready again part=%s", part)
+            self._health.ready(part)
 
     def _withdraw(self, machine_uuid: str) -> bool:
         """Make one withdrawal, unless the machine is back; False when it has to be tried again."""

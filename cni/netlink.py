@@ -164,7 +164,9 @@ def _default_route(route: Any, index: int, address: Address) -> None:
     gateway = address.gateway
     assert gateway is not None
     family, everything = (AF_INET, "0.0.0.0/0") if gateway.version == 4 else (AF_INET6, "::/0")
-    if gateway not in address.ip.network and not gateway.is_link_local:
+    # fe80::/10 is on every link already; IPv4's 169.254/16 is not.
+    on_link = gateway in address.ip.network or (gateway.version == 6 and gateway.is_link_local)
+    if not on_link:
         host = f"{gateway}/{gateway.max_prefixlen}"
         route.route("add", family=family, dst=host, oif=index, scope=_SCOPE_LINK)
     route.route("add", family=family, dst=everything, gateway=str(gateway), oif=index)

@@ -31,25 +31,24 @@ class Sweeper:
         Only attachments of the request's network. Raises RequestRefused when something could not be freed.
         """
         stale = self._records.where(lambda r: r.network == request.network and r.attachment not in request.valid)
-        failures = [failure for record in stale if (failure := self._free(record)) is not None]
-        freed = len(stale) - len(failures)
-        orphans, unfreed = self._free_orphans(request)
-        failures += unfreed
-        logger.info("garbage collected network=%s freed=%d failed=%d", request.network, freed + orphans, len(failures))
+        failures: list[str] = []
+        freed = sum(self._free(record, failures) for record in stale)
+        freed += self._free_orphans(request, failures)
+        logger.info("garbage collected network=%s freed=%d failed=%d", request.network, freed, len(failures))
         if failures:
             raise RequestRefused(NOT_ALL_FREED, f"{len(failures)} could not be freed: {'; '.join(failures[:5])}")
-        return freed + orphans
+        return freed
 
     def recover(self) -> int:
         """Undo every ADD that a killed agent did not finish; returns how many. For the start, before serving."""
         unfinished = self._records.where(lambda r: r.phase == ATTACHING)
         for record in unfinished:
             logger.warning("unfinished ADD undone attachment=%s tap=%s", record.attachment, record.interface.tap)
-            self._free(record)
+            self._free(record, [])
         return len(unfinished)
 
-    def _free(self, record: Record) -> str | None:
-        """Free one attachment; returns what went wrong."""
+    def _free(self, record: Record, failures: list[str]) -> bool:
+        """Free one attachment; what goes wrong is logged and added to `failures`."""
         names = locks.container(record.attachment.container), locks.machine(record.interface.machine_uuid)
         try:
             # A request that is at work on it now proves that it is wanted, or sees to it itself.
@@ -58,17 +57,19 @@ class Sweeper:
                     self._detacher.release(record)
         except AgentUnavailable:
             logger.info("left alone, because a request is at work on it attachment=%s", record.attachment)
+            return False
         except (ContrailKubeError, OSError) as error:
             logger.error("cannot be freed attachment=%s error=%s", record.attachment, error)
-            return f"{record.attachment}: {error}"
-        return None
+            failures.append(f"{record.attachment}: {error}")
+            return False
+        return True
 
-    def _free_orphans(self, request: Request) -> tuple[int, list[str]]:
-        """Links that name an attachment which has neither a record nor a place in the list."""
+    def _free_orphans(self, request: Request, failures: list[str]) -> int:
+        """Remove links that name an attachment which has neither a record nor a place in the list."""
         # Links first: an ADD writes its record before it makes its link.
         taps = self._kernel.taps()
         known = {record.attachment for record in self._records.all()} | request.valid
-        failures, freed = [], 0
+        freed = 0
         for tap, label in taps.items():
             if label.network != request.network or label.attachment in known:
                 continue
@@ -76,4 +77,4 @@ class Sweeper:
                 freed += self._kernel.unplug(tap)
             except PlugError as error:
                 failures.append(str(error))
-        return freed, failures
+        return freed

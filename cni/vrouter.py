@@ -88,7 +88,7 @@ class VrouterAgent:
             raise self._refused(f"a question for machine {machine_uuid}", status, text)
         try:
             return tuple(_port(element) for element in json.loads(text))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise AgentRefused(f"vrouter agent at {self._place}: GET /vm answered what we cannot read") from error
 
     def withdraw(self, machine_uuid: str) -> None:

@@ -22,6 +22,9 @@ class Withdrawals:
         # A torn file still names its machine: the name is all that is needed.
         self._machines = {name.removesuffix(".json") for name in durable.read_all(directory)}
 
+        self.added = threading.Event()
+        """Set with each new one, for whoever makes them."""
+
     def __len__(self) -> int:
         with self._mutex:
             return len(self._machines)
@@ -36,6 +39,7 @@ class Withdrawals:
         durable.write(self._directory / f"{machine_uuid}.json", {"machine_uuid": machine_uuid, "pod": pod})
         with self._mutex:
             self._machines.add(machine_uuid)
+        self.added.set()
 
     def remove(self, machine_uuid: str) -> bool:
         """Done, or no longer wanted; False if there was none."""

@@ -1,22 +1,16 @@
-"""A thread that lives in a network namespace, and sockets opened there (shell)."""
+"""Entering a network namespace with a thread, and sockets opened there (shell)."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 import socket
-from concurrent.futures import ThreadPoolExecutor
 
 _CLONE_NEWNET = 0x40000000
 
 
-def executor(netns: str | None, name: str) -> ThreadPoolExecutor:
-    """One thread that runs what it is given inside the namespace; None is the process's own."""
-    return ThreadPoolExecutor(1, thread_name_prefix=name, initializer=enter, initargs=(netns,))
-
-
 def enter(netns: str | None) -> None:
-    """Move the calling thread into the namespace for good; raises OSError."""
+    """Move the calling thread into the namespace for good; None leaves it where it is. Raises OSError."""
     if netns is None:
         return
     descriptor = os.open(netns, os.O_RDONLY | os.O_CLOEXEC)

@@ -14,7 +14,7 @@ from simulators.vrouter.agent import Agent
 from simulators.vrouter.config import ConfigSource
 from simulators.vrouter.files import PortFiles
 from simulators.vrouter.forwarder import Forwarder
-from simulators.vrouter.namespace import executor, listener
+from simulators.vrouter.namespace import enter, listener
 from simulators.vrouter.ports import NovaPort, VmPort
 from simulators.vrouter.rest import application
 
@@ -104,7 +104,8 @@ class VrouterSimulator:
 
     async def _serve(self) -> None:
         self._loop, self._ending = asyncio.get_running_loop(), asyncio.Event()
-        with executor(self._netns, "vrouter-forwarder") as inside, ThreadPoolExecutor(4, "vrouter-config") as outside:
+        with ThreadPoolExecutor(1, "vrouter-inside") as inside, ThreadPoolExecutor(4, "vrouter-config") as outside:
+            await self._loop.run_in_executor(inside, enter, self._netns)
             files = PortFiles(self._ports_dir) if self._ports_dir else None
             agent = Agent(
                 config=self._config,

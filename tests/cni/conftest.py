@@ -1,0 +1,18 @@
+"""Fixtures of the CNI tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cni.fakes import Fixture
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[Fixture]:
+    """A node agent over fakes that knows pod shop/web-0."""
+    made = Fixture(tmp_path)
+    yield made
+    made.close()
