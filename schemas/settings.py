@@ -83,8 +83,17 @@ class BusSettings:
     """Topic name; empty means k8s.changes.<cluster>."""
     partitions: int = 4
     """Partitions of the topic; fixed for its life, because a namespace must stay in one partition."""
+    log_retention_hours: float = 0.0
+    """Hours after which old segments of a log may be removed; 0 keeps everything. Kafka has its own setting."""
+    log_compression: str = "zstandard"
+    """Codec of new segments of a log: zstandard, deflate (which every Avro tool reads) or null."""
 
     def __post_init__(self) -> None:
+        if self.log_compression not in ("zstandard", "deflate", "null"):
+            name = _variable(self, "log_compression")
+            raise SettingsError(f"{name}={self.log_compression!r}: accepted are zstandard, deflate, null")
+        if self.log_retention_hours < 0:
+            raise SettingsError(f"{_variable(self, 'log_retention_hours')}={self.log_retention_hours}: at least 0")
         if self.kind not in ("kafka", "log"):
             raise SettingsError(f"{_variable(self, 'kind')}={self.kind!r}: accepted are 'kafka' and 'log'")
         if self.partitions < 1:
@@ -114,12 +123,41 @@ class KafkaSettings:
     compression: str = "gzip"
     """Producer compression: none, gzip, zstd, lz4, snappy (what the installed codecs allow)."""
     replication_factor: int = 1
+    """Copies of the topic; 3 where there are three brokers, 1 loses records with the broker's disk."""
+    min_insync_replicas: int = 1
+    """Copies that must have a record before it counts as written; 2 with three copies."""
     retention_hours: int = 168
     """Must be at least twice the snapshot period, because snapshots are what replaces compaction."""
     group: str = "translator"
     """Consumer group: for the assignment of partitions only, offsets live in the store."""
     instance: str = ""
     """group.instance.id: a name that survives restarts makes rejoining quick; empty is a dynamic member."""
+    session_timeout: float = 45.0
+    """Seconds of silence after which a member's partitions go to others."""
+    connect_timeout: float = 10.0
+    """Seconds to wait for a first answer of the brokers."""
+    publish_timeout: float = 30.0
+    """Seconds that publishing waits for room in the buffer."""
+    buffer_bytes: int = 32 * 1024 * 1024
+    """Bytes of records that wait for the brokers' confirmation; publishing then blocks, and so does the watch."""
+
+    def __post_init__(self) -> None:
+        for name, accepted in (
+            ("security_protocol", ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")),
+            ("sasl_mechanism", ("", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")),
+            ("compression", ("none", "gzip", "zstd", "lz4", "snappy")),
+        ):
+            if (value := getattr(self, name)) not in accepted:
+                raise SettingsError(
+                    f"{_variable(self, name)}={value!r}: accepted are {', '.join(filter(None, accepted))}"
+                )
+        if not self.bootstrap_servers:
+            raise SettingsError(f"{_variable(self, 'bootstrap_servers')} is empty: host:port of at least one broker")
+        if self.security_protocol.startswith("SASL") and not (self.sasl_mechanism and self.sasl_username):
+            raise SettingsError(
+                f"{_variable(self, 'security_protocol')}={self.security_protocol} needs"
+                f" {_variable(self, 'sasl_mechanism')} and {_variable(self, 'sasl_username')}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
