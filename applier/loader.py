@@ -23,7 +23,10 @@ logger = logging.getLogger(__name__)
 PART = "store"
 """Name of the store in the health endpoint."""
 
+Held = Mapping[str, int]
+"""Generations under way, by uuid."""
 Tell = Callable[[Callable[[], None]], None]
+Then = Callable[[Work, Held], None]
 
 
 class Loader:
@@ -56,33 +59,36 @@ class Loader:
         if shards & self._shards.held or (certain and not shards):
             self.wake_in(0.0)
 
-    def load_if_due(self, held: Mapping[str, int], then: Callable[[Work], None], lost: Callable[[], None]) -> None:
-        """Begin a load if it is time; `then` gets the work, `lost` is called if the shards may be another's now."""
+    def load_if_due(self, held: Callable[[], Held], then: Then, lost: Callable[[], None]) -> None:
+        """Begin a load if it is time.
+
+        `held` tells what is under way; `then` gets the work and what was under way when it was loaded; `lost` is
+        called if the shards may be another's now.
+        """
         now = time.monotonic()
-        if now < self.due_at:
-            return
-        self._loading = True
-        self._due_at = now + self._settings.poll_interval
-        self._pool.submit(self._load, held, then, lost)
+        if now >= self.due_at:
+            self._loading = True
+            self._due_at = now + self._settings.poll_interval
+            self._pool.submit(self._load, held(), then, lost)
 
     def close(self) -> None:
         """End, and give the shards back."""
         self._pool.submit(self._shards.close)
         self._pool.shutdown(wait=True, cancel_futures=False)
 
-    def _load(self, held: Mapping[str, int], then: Callable[[Work], None], lost: Callable[[], None]) -> None:
+    def _load(self, held: Held, then: Then, lost: Callable[[], None]) -> None:
         try:
             with self._shards.session() as connection:
                 shards, limit = self._shards.held, self._settings.load_limit
                 work = load(connection, cluster=self._cluster, shards=shards, held=held, limit=limit)
-            self._tell(partial(self._loaded, work, then))
+            self._tell(partial(self._loaded, work, held, then))
         except StoreUnavailable as error:
             self._tell(partial(self._failed, str(error), lost))
         except Exception as error:
             logger.exception("loading work failed unexpectedly")
             self._tell(partial(self._failed, f"{type(error).__name__}: {error}", lost))
 
-    def _loaded(self, work: Work, then: Callable[[Work], None]) -> None:
+    def _loaded(self, work: Work, held: Held, then: Then) -> None:
         self._loading = False
         if self._failures:
             logger.info("the store is back")
@@ -94,7 +100,7 @@ class Loader:
             self.wake_in(work.next_due)
         if self._shards.wants_more:
             self.wake_in(self._settings.takeover_interval)
-        then(work)
+        then(work, held)
 
     def _failed(self, reason: str, lost: Callable[[], None]) -> None:
         self._loading = False

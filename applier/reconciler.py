@@ -21,7 +21,7 @@ from sqlalchemy import Engine
 from applier import metrics
 from applier.agenda import Agenda
 from applier.gate import Gate
-from applier.loader import Loader
+from applier.loader import Held, Loader
 from applier.observe import CHUNK
 from applier.outcome import Outcome
 from applier.plan import Blocked, plan
@@ -91,7 +91,7 @@ class Reconciler:
         self._handle_events(self._patience())
         self._dispatch()
         if self._agenda.unfinished < self._settings.load_limit:
-            self._loader.load_if_due(self._agenda.held, self._on_loaded, self._agenda.drop_waiting)
+            self._loader.load_if_due(lambda: self._agenda.held, self._on_loaded, self._agenda.drop_waiting)
         if report := self._tally.report(idle=not self._agenda, now=time.monotonic()):
             logger.info("round %s", report)
 
@@ -112,8 +112,10 @@ class Reconciler:
             times.append(self._gate.opens_at)
         return max(0.0, min(times) - now)
 
-    def _on_loaded(self, work: Work) -> None:
-        planned = plan(work.rows, work.edges, work.neighbours, held=self._agenda.held)
+    def _on_loaded(self, work: Work, held: Held) -> None:
+        # What was under way when the store was read may have been recorded since: it counts as under way still,
+        # because the store as it was read does not show it as done.
+        planned = plan(work.rows, work.edges, work.neighbours, held=held.keys() | self._agenda.held.keys())
         self._record_blocked(self._agenda.add(planned))
 
     def _dispatch(self) -> None:

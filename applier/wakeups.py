@@ -63,8 +63,8 @@ class Wakeups:
     def _connect(self) -> Any:
         # A connection of the driver's own, outside of the pool: it is only ever listened on.
         pooled = self._engine.raw_connection()
-        pooled.detach()
         connection: Any = pooled.driver_connection
+        pooled.detach()
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute(f"LISTEN {CHANNEL}")
