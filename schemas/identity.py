@@ -5,12 +5,15 @@ Changing any formula here orphans what an earlier version made in Contrail and i
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 import zlib
 from dataclasses import dataclass
 
 ROOT = uuid.uuid5(uuid.NAMESPACE_DNS, "opencontrail.org")
 """Namespace of every uuid5 of this project."""
+_ROOT_BYTES = ROOT.bytes
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -47,12 +50,12 @@ def shard_of(namespace: str, shards: int) -> int:
 
 def event_id(cluster: str, uid: str, resource_version: str, op: str) -> str:
     """The same fact always has the same id, whoever observes it and however often."""
-    return str(uuid.uuid5(ROOT, f"{cluster}/{uid}/{resource_version}/{op}"))
+    return _uuid5(f"{cluster}/{uid}/{resource_version}/{op}")
 
 
 def marker_id(cluster: str, kind: str, epoch: int, op: str, partition: int) -> str:
     """Event id of a snapshot marker, of which each partition gets its own."""
-    return str(uuid.uuid5(ROOT, f"{cluster}/{kind}/{epoch}/{op}/{partition}"))
+    return _uuid5(f"{cluster}/{kind}/{epoch}/{op}/{partition}")
 
 
 def object_uuid(cluster: str, contrail_type: str, key: str) -> str:
@@ -61,12 +64,12 @@ def object_uuid(cluster: str, contrail_type: str, key: str) -> str:
     `key` is the colon-joined fq_name for named objects, or a Kubernetes uid plus a role for parts of a
     resource (`<pod uid>/eth0`). A virtual-machine does not use this: its uuid is the pod's uid.
     """
-    return str(uuid.uuid5(ROOT, f"{cluster}/{contrail_type}/{key}"))
+    return _uuid5(f"{cluster}/{contrail_type}/{key}")
 
 
 def link_uuid(owner_type: str, owner: str, target_type: str, target_uuid: str) -> str:
     """Uuid of a Link row in the store: one reference from `owner` (colon-joined fq_name) to a target."""
-    return str(uuid.uuid5(ROOT, f"link/{owner_type}/{owner}/{target_type}/{target_uuid}"))
+    return _uuid5(f"link/{owner_type}/{owner}/{target_type}/{target_uuid}")
 
 
 def mac_of(interface_uuid: str) -> str:
@@ -76,3 +79,10 @@ def mac_of(interface_uuid: str) -> str:
     """
     digits = interface_uuid.replace("-", "")[:10]
     return ":".join(["02", *(digits[i : i + 2] for i in range(0, 10, 2))])
+
+
+def _uuid5(name: str) -> str:
+    """`str(uuid.uuid5(ROOT, name))` (RFC 9562, version 5), in a third of the time: every object needs some."""
+    digest = hashlib.sha1(_ROOT_BYTES + name.encode(), usedforsecurity=False).hexdigest()
+    variant = _VARIANT[digest[16]]
+    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 
 from schemas.identity import ROOT, ResourceKey, event_id, link_uuid, mac_of, object_uuid, partition_of, shard_of
@@ -12,6 +14,11 @@ def test_formulas_have_not_moved() -> None:
     assert object_uuid("k8s", "project", "default-domain:k8s-shop") == "d8bde25a-1d4c-5026-a591-b1f5134df1c2"
     assert event_id("k8s", "u", "1", "upsert") == "9992cb50-d82f-50cb-9df1-e6b7e9448cc4"
     assert link_uuid("virtual-router", "g:n", "virtual-machine", "u") == "67f925fd-d32a-56b7-bee6-cfd84ebb7dca"
+
+
+def test_ids_are_rfc_version_5_uuids() -> None:
+    for number in range(200):
+        assert object_uuid("k8s", "tag", f"ä{number}") == str(uuid.uuid5(ROOT, f"k8s/tag/ä{number}"))
 
 
 def test_a_namespace_and_all_in_it_share_a_partition() -> None:
