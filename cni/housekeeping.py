@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 10.0
 """Seconds between rounds: the longest in quiet times; while something is wrong, ever longer from the first."""
+_NOT_ASKED = "not asked yet"
 
 
 class Housekeeper:
@@ -46,6 +47,8 @@ class Housekeeper:
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
         self._store_seen = False
+        for part in ("store", "vrouter"):
+            health.not_ready(part, _NOT_ASKED)
 
     def start(self) -> Housekeeper:
         """Begin."""
@@ -108,13 +111,13 @@ class Housekeeper:
 
     def _report(self, part: str, trouble: str | None) -> None:
         """Tell the probes; the log only of changes."""
-        known = self._health.why_not_ready()
+        known = self._health.why_not_ready().get(part)
         if trouble is not None:
-            if part not in known:
+            if known in (None, _NOT_ASKED):
                 logger.warning("not ready part=%s error=%s", part, trouble)
             self._health.not_ready(part, trouble)
-        elif part in known:
-            logger.info("ready again part=%s", part)
+        elif known is not None:
+            logger.info("ready part=%s", part)
             self._health.ready(part)
 
     def _withdraw(self, machine_uuid: str) -> bool:
