@@ -16,8 +16,8 @@ from console.bus import BusEnds
 from console.observer import Observer, Sources
 from console.plan import Followed, Plan, Recording, service_environment
 from console.postgres import EmbeddedPostgres
-from console.provisioner import Provisioner
 from console.readiness import why_not_ready
+from console.simulated import SimulatedContrail
 from console.snapshot import Snapshot
 from console.state import StateDirectory
 from console.supervisor import Service, Standing, Supervised, Supervisor
@@ -61,7 +61,7 @@ class Pipeline:
         self._hurry = hurry
         self._say = say
         self._parts = contextlib.ExitStack()
-        self._provisioner: Provisioner | None = None
+        self._simulated: SimulatedContrail | None = None
         self.environment: dict[str, str] = {}
         self.supervisor = Supervisor(folder=self.state.logs)
 
@@ -81,6 +81,8 @@ class Pipeline:
     def tick(self) -> None:
         """Keep the services running; raises SettingsError when one refuses its settings."""
         self.supervisor.tick()
+        if self._simulated is not None:
+            self._simulated.tick()
 
     def standings(self) -> tuple[Standing, ...]:
         """How the services stand."""
@@ -88,7 +90,7 @@ class Pipeline:
 
     def notes(self) -> tuple[str, ...]:
         """What is wrong beside the services."""
-        return (self._provisioner.problem,) if self._provisioner is not None and self._provisioner.problem else ()
+        return (self._simulated.problem,) if self._simulated is not None and self._simulated.problem else ()
 
     def _start(self) -> None:
         plan = self.plan
@@ -137,14 +139,15 @@ class Pipeline:
         return engine
 
     def _refuse_mixing(self, engine: Engine) -> None:
-        """A recording is played into an empty database of somebody else's, never into a live one."""
+        """Neither a recording nor a simulated Contrail is let at somebody's store that is in use."""
         plan = self.plan
-        if not isinstance(plan.feed, Recording) or not plan.database or plan.resume:
+        strange = "a recording" if isinstance(plan.feed, Recording) else "" if plan.contrail else "a simulated Contrail"
+        if not plan.database or plan.resume or not strange:
             return
         if observe.holds(engine, cluster=plan.cluster, topic=plan.topic):
             raise SettingsError(
-                f"the database of --database already holds cluster {plan.cluster!r}: a recording would be mixed into "
-                "it. Name an empty database; or --resume, if it was filled from this very recording"
+                f"the database of --database already holds cluster {plan.cluster!r}: {strange} would be mixed into it. "
+                "Name an empty database; or --resume, if it was filled by such a run before"
             )
 
     def _start_simulator(self) -> str:
@@ -153,8 +156,9 @@ class Pipeline:
         supervised = self._add(SIMULATOR, "simulators.contrail", {})
         url = f"http://127.0.0.1:{port}"
         self._wait_for(url, supervised)
-        self._provisioner = Provisioner(engine=self.engine, cluster=self.plan.cluster, api=url).start()
-        self._parts.callback(self._provisioner.stop)
+        simulated = SimulatedContrail(supervised=supervised, engine=self.engine, cluster=self.plan.cluster, url=url)
+        self._simulated = simulated.start()
+        self._parts.callback(simulated.stop)
         return url
 
     def _wait_for(self, url: str, supervised: Supervised) -> None:

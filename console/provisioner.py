@@ -55,13 +55,18 @@ class Provisioner:
             self._thread.join(TIMEOUT + 1)
         self._session.close()
 
+    def forget(self) -> None:
+        """Register all nodes again: the API began anew."""
+        self._done = {}
+
     def round(self) -> None:
         """Register what is new or has another address; raises ContrailUnavailable or StoreUnavailable."""
+        done = self._done
         for name, body in nodes(self._engine, cluster=self._cluster).items():
             address = internal_address(body)
-            if self._done.get(name) != address:
+            if done.get(name) != address:
                 self._register(name, address)
-                self._done[name] = address
+                done[name] = address
 
     def _run(self) -> None:
         while not self._ended.wait(PERIOD):

@@ -14,10 +14,12 @@ from cni.settings import AgentSettings
 from schemas.settings import ENV_PREFIX, SHARED, BusSettings, DatabaseSettings, Topic, check_unknown, from_env
 from watchers.settings import WatchersSettings
 
+NODE_AGENT = "cni (node agent)"
+"""Runs on nodes, not in a pipeline: it has settings without a default."""
 OF_SERVICES: dict[str, tuple[type[Topic], ...]] = {
     "watchers": (WatchersSettings,),
     "applier": (ApplierSettings,),
-    "cni (node agent)": (AgentSettings,),
+    NODE_AGENT: (AgentSettings,),
 }
 """Each service's own topics, beside those that all share."""
 
@@ -44,8 +46,13 @@ class Setting:
 
 
 def check_environment(environ: Mapping[str, str]) -> None:
-    """Raise SettingsError for a variable that no service reads."""
+    """Raise SettingsError for a variable that no service reads, or that one of the pipeline's could not use."""
     check_unknown(environ, [topic for topics in OF_SERVICES.values() for topic in topics])
+    for service, topics in OF_SERVICES.items():
+        for topic in topics if service != NODE_AGENT else ():
+            from_env(topic, environ)
+    for topic in SHARED:
+        from_env(topic, environ)
 
 
 def external(environ: Mapping[str, str], part: str, option: str) -> str:

@@ -66,7 +66,7 @@ class Signals:
 @click.option("--database", metavar="URL", default="", help="Use this PostgreSQL database; it is migrated.")
 @click.option("--contrail-api", metavar="URL", default="", help="Use this Contrail config API.")
 @click.option("--state", type=click.Path(path_type=Path), help="Keep everything in this directory, and go on from it.")
-@click.option("--resume", is_flag=True, help="The database of --database was filled from this recording before.")
+@click.option("--resume", is_flag=True, help="The database of --database was filled by such a run before.")
 @click.option("--once", is_flag=True, help="Also with a terminal: end when everything is applied.")
 @click.option("--plain", "plainly", is_flag=True, help="No live screen, as without a terminal.")
 def up(
