@@ -1,0 +1,123 @@
+"""HTTP around the API (shell): requests become calls, answers become responses; faults, latency, counters."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable
+
+import msgspec
+from aiohttp import web
+
+from simulators.contrail.answers import Answer, Call, Json
+from simulators.contrail.api import answer, object_type_of
+from simulators.contrail.faults import Fault, Faults, Trouble
+from simulators.contrail.state import State
+
+logger = logging.getLogger(__name__)
+
+CONTROL = "/_simulator/"
+"""Paths below are about the simulator itself, and are never counted, delayed or dropped."""
+LARGEST = 64 * 1024 * 1024
+"""Bytes of the largest request that is read."""
+_JSON = "application/json"
+_TEXT = "text/html; charset=UTF-8"
+
+
+class Front:
+    """Handles requests one after another, as the original does; `latency` is in seconds, before each answer."""
+
+    def __init__(
+        self, state: State, *, faults: Faults, reset: Callable[[], None], latency: float = 0.0, verbose: bool = False
+    ) -> None:
+        self._state = state
+        self._faults = faults
+        self._reset = reset
+        self._latency = latency
+        self._verbose = verbose
+        self.counters: Counter[tuple[str, str]] = Counter()
+        """Requests by (method, type or action)."""
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """One request."""
+        content = await request.read() if request.body_exists else b""
+        if request.path.startswith(CONTROL):
+            return self._control(request.method, request.path, content)
+        began = time.monotonic()
+        self.counters[request.method, object_type_of(request.path)] += 1
+        fault = self._faults.take(request.method, request.path)
+        if self._latency:
+            await asyncio.sleep(self._latency)
+        said = await self._answer(request, content, fault)
+        if self._verbose:
+            took = (time.monotonic() - began) * 1000
+            status = said.status if said else "dropped"
+            logger.info("method=%s path=%s status=%s ms=%.1f", request.method, request.path_qs, status, took)
+        if said is None:
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response(status=500)  # never sent: the connection is gone
+        return _response(said)
+
+    async def _answer(self, request: web.BaseRequest, content: bytes, fault: Fault | None) -> Answer | None:
+        """What is said; None to cut the connection."""
+        if fault is not None:
+            if fault.trouble is Trouble.LATENCY:
+                await asyncio.sleep(fault.seconds)
+            elif fault.trouble is Trouble.DROP_BEFORE:
+                return None
+            elif fault.trouble is Trouble.STATUS:
+                headers = {} if fault.retry_after is None else {"Retry-After": f"{fault.retry_after:g}"}
+                return Answer(status=fault.status, text=fault.text, headers=headers)
+        said = answer(self._state, _call(request, content))
+        return None if fault is not None and fault.trouble is Trouble.DROP_AFTER else said
+
+    def _control(self, method: str, path: str, content: bytes) -> web.Response:
+        what = (method, path.removeprefix(CONTROL))
+        try:
+            asked = msgspec.json.decode(content) if content else {}
+            return _response(self._command(what, asked))
+        except (msgspec.DecodeError, TypeError, ValueError) as error:
+            return _response(Answer(status=400, text=f"{path}: {error}"))
+
+    def _command(self, what: tuple[str, str], asked: Json) -> Answer:
+        match what:
+            case ("GET", "counters"):
+                return Answer({f"{method} {type_}": n for (method, type_), n in sorted(self.counters.items())})
+            case ("DELETE", "counters"):
+                self.counters.clear()
+            case ("POST", "faults"):
+                self._faults.add(Fault.from_json(asked))
+            case ("DELETE", "faults"):
+                self._faults.clear()
+            case ("POST", "reset"):
+                self._reset()
+            case ("GET", "faults"):
+                pass
+            case _:
+                return Answer(status=404, text=f"Not found: '{CONTROL}{what[1]}'")
+        return Answer([dataclasses.asdict(fault) for fault in self._faults.waiting])
+
+
+def _call(request: web.BaseRequest, content: bytes) -> Call:
+    headers = request.headers
+    return Call(
+        method=request.method,
+        path=request.path,
+        base=f"http://{headers.get('Host', '')}",
+        query_text=request.rel_url.raw_query_string,
+        content_type=headers.get("Content-Type", ""),
+        content=content,
+        if_none_match=headers.get("If-None-Match", ""),
+    )
+
+
+def _response(said: Answer) -> web.Response:
+    if said.json is not None:
+        return web.Response(
+            body=msgspec.json.encode(said.json), status=said.status, headers={**said.headers, "Content-Type": _JSON}
+        )
+    return web.Response(body=said.text.encode(), status=said.status, headers={**said.headers, "Content-Type": _TEXT})
