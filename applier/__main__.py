@@ -10,8 +10,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from types import FrameType
 
+from sqlalchemy import Engine
+
 from applier.commands import print_plan, retry
-from applier.service import Applier, Settings
+from applier.service import CONNECTIONS, Applier, Settings
 from applier.settings import ApplierSettings
 from schemas.errors import ContrailKubeError, SettingsError
 from schemas.health import Health, HealthServer
@@ -42,23 +44,22 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
             contrail=from_env(ContrailSettings, environ),
             applier=from_env(ApplierSettings, environ),
         )
+        engine = connect(settings.database, application=f"applier {options.command}", pool_size=CONNECTIONS)
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2
     configure("applier", level=process.log_level, log_format=process.log_format)
     try:
         if options.command == "run":
-            return _run(settings, process)
-        engine = connect(settings.database, application="applier-command", pool_size=1)
+            return _run(settings, process, engine)
         if options.command == "plan":
             return print_plan(engine, cluster=settings.cluster.name, limit=options.limit, out=sys.stdout)
         return retry(engine, cluster=settings.cluster.name, dead=options.dead, out=sys.stdout)
-    except SettingsError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
     except ContrailKubeError as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    finally:
+        engine.dispose()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -73,12 +74,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(settings: Settings, process: ProcessSettings) -> int:
+def _run(settings: Settings, process: ProcessSettings, engine: Engine) -> int:
     logger.info(
         "starting %s", describe(settings.cluster, settings.database, settings.contrail, settings.applier, process)
     )
     health = Health()
-    applier = Applier(settings, health=health)
+    applier = Applier(settings, health=health, engine=engine)
 
     def stop(signum: int, frame: FrameType | None) -> None:
         logger.info("stopping signal=%s", signal.Signals(signum).name)

@@ -14,30 +14,49 @@ from sqlalchemy import Connection, text
 
 from applier.rows import Edge, Neighbour, Row
 
-_ROW = """
-    SELECT d.uuid::text AS uuid, d.shard, d.type, d.fq_name, d.body::text AS body, a.desired_generation AS generation,
-           d.absent, a.status, a.applied_generation, a.attempts
-    FROM apply_state a
-    JOIN desired_object d ON d.uuid = a.object_uuid
-    WHERE d.cluster = :cluster AND a.shard = ANY(:shards)
-      AND a.status NOT IN ('applied', 'dead') AND a.next_attempt_at <= now()
-      AND (a.object_uuid, a.desired_generation) NOT IN (
-          SELECT * FROM unnest(CAST(:held AS uuid[]), CAST(:generations AS bigint[])))
+_COLUMNS = """
+    d.uuid::text AS uuid, d.shard, d.type, d.fq_name, d.body::text AS body, a.desired_generation AS generation,
+    d.absent, a.status, a.applied_generation, a.attempts
 """
-_DUE = text(_ROW + " ORDER BY a.next_attempt_at, d.uuid LIMIT :limit")
-_NAMED = text(_ROW + " AND a.object_uuid = ANY(CAST(:uuids AS uuid[]))")
-
+_WANTED = """
+    a.status <> 'applied' AND a.status <> 'dead' AND a.next_attempt_at <= now()
+    AND (a.object_uuid, a.desired_generation) NOT IN (
+        SELECT * FROM unnest(CAST(:held AS uuid[]), CAST(:generations AS bigint[])))
+"""
+# Shard by shard, so that the index gives the earliest of each without sorting the whole backlog.
+_DUE = text(f"""
+    SELECT {_COLUMNS}
+    FROM (
+        SELECT due.*
+        FROM unnest(CAST(:shards AS integer[])) AS s(shard)
+        CROSS JOIN LATERAL (
+            SELECT a.* FROM apply_state a JOIN desired_object d ON d.uuid = a.object_uuid AND d.cluster = :cluster
+            WHERE a.shard = s.shard AND {_WANTED} ORDER BY a.next_attempt_at LIMIT :most_of_one
+        ) due
+        ORDER BY due.next_attempt_at LIMIT :limit
+    ) a
+    JOIN desired_object d ON d.uuid = a.object_uuid
+""")
+_NAMED = text(f"""
+    SELECT {_COLUMNS} FROM apply_state a JOIN desired_object d ON d.uuid = a.object_uuid
+    WHERE d.cluster = :cluster AND a.shard = ANY(CAST(:shards AS integer[])) AND {_WANTED}
+      AND a.object_uuid = ANY(CAST(:uuids AS uuid[]))
+""")
 _NEXT = text("""
-    SELECT extract(epoch FROM min(next_attempt_at) - now())::float8 AS seconds
-    FROM apply_state
-    WHERE shard = ANY(:shards) AND status NOT IN ('applied', 'dead')
-      AND next_attempt_at > now() AND next_attempt_at < 'infinity'
+    SELECT extract(epoch FROM min(a.next_attempt_at) - now())::float8 AS seconds
+    FROM unnest(CAST(:shards AS integer[])) AS s(shard)
+    CROSS JOIN LATERAL (
+        SELECT next_attempt_at FROM apply_state
+        WHERE shard = s.shard AND status <> 'applied' AND next_attempt_at > now()
+        ORDER BY next_attempt_at LIMIT 1
+    ) a
+    WHERE a.next_attempt_at < 'infinity'
 """)
 
 _END = """
     e.from_uuid::text, e.to_uuid::text, n.uuid::text, n.type, n.fq_name, n.absent,
     a.applied_generation IS NOT NULL AS in_place,
-    a.status NOT IN ('applied', 'dead') AND a.next_attempt_at <= now() AS due
+    a.status <> 'applied' AND a.status <> 'dead' AND a.next_attempt_at <= now() AS due
 """
 _TARGETS = text(f"""
     SELECT {_END}
@@ -101,8 +120,9 @@ def load(
         "generations": list(held.values()),
     }
     found = _Found()
-    fresh = _rows(connection.execute(_DUE, {**scope, "limit": limit}))
-    more = len(fresh) >= limit
+    most_of_one = limit // 4 + 1  # one namespace's flood leaves room for the others
+    fresh = _rows(connection.execute(_DUE, {**scope, "limit": limit, "most_of_one": most_of_one}))
+    more = len(fresh) >= min(limit, most_of_one)
     for _ in range(_ROUNDS):
         found.rows.update((row.uuid, row) for row in fresh)
         wanted = _look_around(connection, fresh, found)
