@@ -24,7 +24,7 @@ _STATUSES = text(
     """
 )
 _DEAD_LETTERS = text("SELECT count(*) FROM dead_letter WHERE cluster = :cluster AND resolved_at IS NULL")
-_OFFSETS = text("SELECT partition, next_offset FROM consumer_offset WHERE topic = :topic ORDER BY partition")
+_OFFSETS = text("SELECT partition, next_offset FROM consumer_offset WHERE topic = :topic AND consumer = :consumer")
 _EPOCHS = text("SELECT kind, partition, state FROM watch_epoch WHERE cluster = :cluster AND topic = :topic")
 _NETWORKS = text(
     """
@@ -68,12 +68,17 @@ _PRESENT = text(
 _NODES = text("SELECT name, body FROM k8s_resource WHERE cluster = :cluster AND kind = 'Node' ORDER BY name")
 
 
-def snapshot(engine: Engine, *, cluster: str, topic: str, first: int = 0, rows: int = 20) -> Snapshot:
-    """The pipeline of one cluster as it stands now, with `rows` lines of the pod table from row `first`."""
+def snapshot(
+    engine: Engine, *, cluster: str, topic: str, consumer: str = "translator", first: int = 0, rows: int = 20
+) -> Snapshot:
+    """The pipeline of one cluster as it stands now, with `rows` lines of the pod table from row `first`.
+
+    `consumer` is the name under which the translator keeps its offsets.
+    """
     with store_errors("read the state of the pipeline", engine), _reading(engine) as connection:
         return Snapshot(
             counts=_counts(connection, cluster),
-            reading=_position(connection, cluster, topic),
+            reading=_position(connection, cluster, topic, consumer),
             networks=tuple(NetworkLine(*row) for row in connection.execute(_NETWORKS, {"cluster": cluster})),
             pods=_pods(connection, cluster, first, rows),
             first=first,
@@ -135,11 +140,13 @@ def _counts(connection: Connection, cluster: str) -> Counts:
     )
 
 
-def _position(connection: Connection, cluster: str, topic: str) -> Reading:
+def _position(connection: Connection, cluster: str, topic: str, consumer: str) -> Reading:
     snapshots: dict[str, dict[int, str]] = {}
     for kind, partition, state in connection.execute(_EPOCHS, {"cluster": cluster, "topic": topic}):
         snapshots.setdefault(kind, {})[partition] = state
-    return Reading(next_offsets=_pairs(connection.execute(_OFFSETS, {"topic": topic})), snapshots=snapshots)
+    return Reading(
+        next_offsets=_pairs(connection.execute(_OFFSETS, {"topic": topic, "consumer": consumer})), snapshots=snapshots
+    )
 
 
 def _pods(connection: Connection, cluster: str, first: int, rows: int | None) -> tuple[PodLine, ...]:

@@ -24,6 +24,7 @@ from console.supervisor import Service, Standing, Supervised, Supervisor
 from schemas.errors import SettingsError
 from schemas.settings import ENV_PREFIX, BusSettings, DatabaseSettings, KafkaSettings, from_env
 from schemas.store.engine import connect
+from translator.settings import TranslatorSettings
 
 logger = logging.getLogger(__name__)
 
@@ -153,7 +154,7 @@ class Pipeline:
     def _start_simulator(self) -> str:
         self._say("starting the simulated Contrail API")
         port = _free_port()
-        supervised = self._add(SIMULATOR, "simulators.contrail", {})
+        supervised = self._add(SIMULATOR, "simulators.contrail", {f"{ENV_PREFIX}SIMULATOR_PORT": str(port)})
         url = f"http://127.0.0.1:{port}"
         self._wait_for(url, supervised)
         simulated = SimulatedContrail(supervised=supervised, engine=self.engine, cluster=self.plan.cluster, url=url)
@@ -196,7 +197,7 @@ class Pipeline:
             raise Interrupted
 
     def _sources(self) -> Sources:
-        plan = self.plan
+        plan, consumer = self.plan, from_env(TranslatorSettings, self.environment).consumer
         ends = BusEnds(
             bus=from_env(BusSettings, self.environment),
             kafka=from_env(KafkaSettings, self.environment),
@@ -205,7 +206,7 @@ class Pipeline:
         self._parts.callback(ends.close)
         return Sources(
             snapshot=lambda first, rows: observe.snapshot(
-                self.engine, cluster=plan.cluster, topic=plan.topic, first=first, rows=rows
+                self.engine, cluster=plan.cluster, topic=plan.topic, consumer=consumer, first=first, rows=rows
             ),
             ends=ends,
             waiting=self._waiting,

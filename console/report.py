@@ -92,9 +92,18 @@ class Report:
         return sum(max(0, end - read.get(partition, 0)) for partition, end in self.ends.items())
 
 
-def report(engine: Engine, *, cluster: str, topic: str, ends: Mapping[int, int] | None, bus: str, rows: int) -> Report:
+def report(
+    engine: Engine,
+    *,
+    cluster: str,
+    topic: str,
+    consumer: str,
+    ends: Mapping[int, int] | None,
+    bus: str,
+    rows: int,
+) -> Report:
     """Read a report; `ends` are the end offsets of the bus, or None with `bus` saying why there are none."""
-    store = observe.snapshot(engine, cluster=cluster, topic=topic, rows=0)
+    store = observe.snapshot(engine, cluster=cluster, topic=topic, consumer=consumer, rows=0)
     troubles, letters = observe.troubles(engine, cluster=cluster, rows=rows)
     with store_errors("read the status", engine), engine.connect() as connection:
         positions = tuple(_position(row, ends or {}) for row in connection.execute(_READERS, {"topic": topic}))

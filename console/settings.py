@@ -12,14 +12,18 @@ from typing import Any, get_type_hints
 from applier.settings import ApplierSettings
 from cni.settings import AgentSettings
 from schemas.settings import ENV_PREFIX, SHARED, BusSettings, DatabaseSettings, Topic, check_unknown, from_env
+from simulators.contrail.settings import SimulatorSettings
+from translator.settings import TranslatorSettings
 from watchers.settings import WatchersSettings
 
 NODE_AGENT = "cni (node agent)"
 """Runs on nodes, not in a pipeline: it has settings without a default."""
 OF_SERVICES: dict[str, tuple[type[Topic], ...]] = {
     "watchers": (WatchersSettings,),
+    "translator": (TranslatorSettings,),
     "applier": (ApplierSettings,),
     NODE_AGENT: (AgentSettings,),
+    "simulated Contrail": (SimulatorSettings,),
 }
 """Each service's own topics, beside those that all share."""
 

@@ -21,6 +21,7 @@ from schemas.errors import ContrailKubeError
 from schemas.settings import ENV_PREFIX, BusSettings, ClusterSettings, DatabaseSettings, KafkaSettings, from_env
 from schemas.store.engine import connect
 from schemas.store.migrate import require_current
+from translator.settings import TranslatorSettings
 
 ASK_SECONDS = 10.0
 """A Kafka consumer group needs some seconds to form."""
@@ -52,7 +53,8 @@ def gather(environ: Mapping[str, str], *, rows: int) -> Report:
         require_current(engine)
         ends, why = _ends(environ, cluster)
         topic = from_env(BusSettings, environ).topic_of(cluster)
-        return report(engine, cluster=cluster, topic=topic, ends=ends, bus=why, rows=rows)
+        consumer = from_env(TranslatorSettings, environ).consumer
+        return report(engine, cluster=cluster, topic=topic, consumer=consumer, ends=ends, bus=why, rows=rows)
     finally:
         engine.dispose()
 
