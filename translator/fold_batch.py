@@ -1,0 +1,154 @@
+"""The fold over a whole batch: many events in, the last state of each touched resource out (pure).
+
+What a resource was between two events of one batch never reaches the translation: created and deleted within
+a batch is nothing at all.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+import msgspec
+
+from translator.fold import Action, Epoch, after_gap, fold
+from translator.intake import Arrival, Batch
+from translator.resource import Cause, Head, Key, Resource, digest_of
+from translator.store import EpochKey, ResourceChanges, Sweep
+
+
+class Changed(msgspec.Struct, frozen=True, gc=False):
+    """A resource whose translation may differ now: as it is (None: gone), what made it so, whether it is new."""
+
+    resource: Resource | None
+    cause: Cause
+    is_new: bool = False
+
+
+class Folded(msgspec.Struct, frozen=True, gc=False):
+    """Result of the fold: rows to write, resources to translate, epochs with the offset that set them, tallies."""
+
+    rows: ResourceChanges
+    changed: dict[Key, Changed]
+    epochs: dict[EpochKey, tuple[Epoch, int]]
+    tally: Counter[Action]
+
+
+def keys_of(batch: Batch) -> set[Key]:
+    """Resources that the batch tells of."""
+    return {arrival.key for part in batch.slices for arrival in part.arrivals if arrival.event.name}
+
+
+def sweeps_of(batch: Batch) -> list[Sweep]:
+    """Snapshot ends of the batch: what they would remove must be loaded before the fold."""
+    return [
+        Sweep(arrival.event.kind, arrival.position.partition, arrival.event.epoch)
+        for part in batch.slices
+        for arrival in part.arrivals
+        if arrival.event.op == "snapshot_end"
+    ]
+
+
+def fold_batch(
+    batch: Batch, heads: Mapping[Key, Head], older: Mapping[Key, Head], epochs: Mapping[EpochKey, Epoch]
+) -> Folded:
+    """Fold the batch over the stored `heads` and `epochs`; `older` is what its sweeps may remove."""
+    work = _Fold(heads, older, epochs)
+    for part in batch.slices:
+        if part.gap:
+            work.distrust(part.partition, part.expected)
+        for arrival in part.arrivals:
+            work.take(arrival)
+    return work.result()
+
+
+class _Fold:
+    """Accumulates one batch; `now` overlays what was stored, None for what is gone."""
+
+    def __init__(self, heads: Mapping[Key, Head], older: Mapping[Key, Head], epochs: Mapping[EpochKey, Epoch]) -> None:
+        self._before: dict[Key, Head] = {**older, **heads}
+        self._now: dict[Key, Head | None] = {**older, **heads}
+        self._told: dict[Key, Arrival] = {}
+        self._epochs = dict(epochs)
+        self._moved: dict[EpochKey, tuple[Epoch, int]] = {}
+        self._tally: Counter[Action] = Counter()
+
+    def distrust(self, partition: int, offset: int) -> None:
+        """Records of the partition were lost: no open listing is complete."""
+        for key, epoch in list(self._epochs.items()):
+            if key[1] == partition and epoch.listing:
+                self._set_epoch(key, after_gap(epoch), offset)
+
+    def take(self, arrival: Arrival) -> None:
+        """Fold one event."""
+        event, key = arrival.event, arrival.key
+        place = (event.kind, arrival.position.partition)
+        action, epoch = fold(event, self._now.get(key), self._epochs.get(place))
+        self._tally[action] += 1
+        if epoch is not self._epochs.get(place):
+            self._set_epoch(place, epoch, arrival.position.offset)
+        if action is Action.PUT:
+            # The digest is computed once per resource, at the end; the fold never looks at it.
+            self._now[key] = Head(event.uid, event.resource_version, event.epoch, b"", place[1])
+            self._told[key] = arrival
+        elif action is Action.REMOVE:
+            self._now[key] = None
+            self._told[key] = arrival
+        elif action is Action.SWEEP:
+            self._sweep(place, epoch.epoch, arrival)
+
+    def result(self) -> Folded:
+        """What the batch comes to."""
+        rows = ResourceChanges([], [], [], [])
+        changed: dict[Key, Changed] = {}
+        for key, arrival in self._told.items():
+            before = self._before.get(key)
+            if self._now[key] is None:
+                if before is not None:
+                    rows.removed.append(key)
+                    changed[key] = Changed(None, _cause(arrival))
+                continue
+            resource = _resource(arrival)
+            if before is None:
+                rows.created.append(resource)
+            else:
+                rows.replaced.append(resource)
+                rows.told.append(before.digest != resource.digest)
+            if before is None or before.uid != resource.uid or before.digest != resource.digest:
+                changed[key] = Changed(resource, resource.cause, is_new=before is None)
+        return Folded(rows, changed, self._moved, self._tally)
+
+    def _set_epoch(self, place: EpochKey, epoch: Epoch, offset: int) -> None:
+        self._epochs[place] = epoch
+        self._moved[place] = (epoch, offset)
+
+    def _sweep(self, place: EpochKey, epoch: int, arrival: Arrival) -> None:
+        kind, partition = place
+        prefix = f"{kind}/"
+        for key, head in self._now.items():
+            if head is not None and head.partition == partition and head.epoch < epoch and key.startswith(prefix):
+                self._now[key] = None
+                self._told[key] = arrival
+
+
+def _cause(arrival: Arrival) -> Cause:
+    return Cause(arrival.position, arrival.event.event_id)
+
+
+def _resource(arrival: Arrival) -> Resource:
+    event = arrival.event
+    assert event.body is not None
+    return Resource(
+        kind=event.kind,
+        namespace=event.namespace,
+        name=event.name,
+        api_version=event.api_version,
+        uid=event.uid,
+        resource_version=event.resource_version,
+        epoch=event.epoch,
+        body=event.body,
+        text=arrival.text,
+        digest=digest_of(arrival.text),
+        cause=_cause(arrival),
+        observed_at=event.source.observed_at,
+    )

@@ -1,0 +1,262 @@
+"""One transaction over the store in memory: the same rows as PostgreSQL's, in dictionaries. No I/O.
+
+A journal of what was overwritten takes everything back when the transaction fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import msgspec
+
+from schemas.errors import Fenced
+from translator.diff import Change, Edge, StoredObject
+from translator.fold import Epoch
+from translator.resource import Head, Key, Position, Resource
+from translator.store import DeadLetter, EpochKey, Move, Progress, ResourceChanges, Settled, Sweep, Writes
+
+Place = tuple[str, str, int]
+"""(kind, topic, partition)."""
+
+
+_NOTHING = object()
+
+
+class Letter(msgspec.Struct, frozen=True, gc=False):
+    """A dead letter with how often it came and whether it is settled."""
+
+    letter: DeadLetter
+    times: int
+    resolved: bool
+
+
+class Tables:
+    """The rows, by their keys."""
+
+    def __init__(self) -> None:
+        self.offsets: dict[tuple[str, str, int], Progress] = {}
+        self.epochs: dict[tuple[str, EpochKey], tuple[Epoch, int]] = {}
+        self.resources: dict[Key, Resource] = {}
+        self.places: dict[Place, dict[Key, None]] = {}
+        self.reads: dict[Key, frozenset[Key]] = {}
+        self.readers: dict[Key, dict[Key, None]] = {}
+        self.wishes: dict[Key, dict[str, bytes]] = {}
+        self.objects: dict[str, StoredObject] = {}
+        self.sources: dict[str, dict[Key, bytes]] = {}
+        self.edges: dict[str, frozenset[Edge]] = {}
+        self.names: dict[tuple[str, str], str] = {}
+        self.states: dict[str, tuple[str, int]] = {}
+        self.diffs: dict[tuple[str, int], Change] = {}
+        self.generations: dict[str, int] = {}
+        self.letters: dict[tuple[str, Position, str], Letter] = {}
+        self.notified: list[str] = []
+
+
+class MemorySession:
+    """One transaction over the tables."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._journal: list[tuple[dict[Any, Any], Any, Any]] = []
+        self._notified = len(tables.notified)
+
+    def undo(self) -> None:
+        """Put back everything that this session overwrote."""
+        for mapping, key, old in reversed(self._journal):
+            if old is _NOTHING:
+                mapping.pop(key, None)
+            else:
+                mapping[key] = old
+        del self._tables.notified[self._notified :]
+
+    def advance(self, consumer: str, topic: str, moves: Collection[Move]) -> None:
+        """Move the offsets; raises Fenced if one of them is not as expected."""
+        for move in moves:
+            place = (consumer, topic, move.partition)
+            stored = self._tables.offsets.get(place)
+            if stored is None or stored.next_offset != move.expected:
+                raise Fenced(f"partition {move.partition} of {topic}: offset is {stored}, expected {move.expected}")
+            self._put(self._tables.offsets, place, Progress(move.next_offset, move.version))
+
+    def epochs(self, topic: str, partitions: Collection[int]) -> dict[EpochKey, Epoch]:
+        """Newest epochs of all kinds in these partitions."""
+        return {
+            key: epoch
+            for (stored, key), (epoch, _) in self._tables.epochs.items()
+            if stored == topic and key[1] in partitions
+        }
+
+    def heads(self, keys: Collection[Key]) -> dict[Key, Head]:
+        """What the fold must know of these resources."""
+        resources = self._tables.resources
+        return {key: _head(resources[key]) for key in keys if key in resources}
+
+    def older(self, topic: str, sweeps: Collection[Sweep]) -> dict[Key, Head]:
+        """Resources that the sweeps would remove."""
+        found: dict[Key, Head] = {}
+        for sweep in sweeps:
+            for key in self._tables.places.get((sweep.kind, topic, sweep.partition), ()):
+                resource = self._tables.resources[key]
+                if resource.epoch < sweep.epoch:
+                    found[key] = _head(resource)
+        return found
+
+    def save_resources(self, changes: ResourceChanges) -> None:
+        """Write the fold."""
+        for key in changes.removed:
+            self._unplace(self._tables.resources[key])
+            self._drop(self._tables.resources, key)
+        for resource in changes.replaced:
+            self._unplace(self._tables.resources[resource.key])
+        for resource in (*changes.created, *changes.replaced):
+            key = resource.key
+            self._put(self._tables.resources, key, resource)
+            self._put(self._index(self._tables.places, _place(resource)), key, None)
+
+    def resources(self, keys: Collection[Key]) -> dict[Key, Resource]:
+        """Whole resources."""
+        resources = self._tables.resources
+        return {key: resources[key] for key in keys if key in resources}
+
+    def listing(self, kind: str, namespace: str | None) -> list[Resource]:
+        """Resources of a kind, of one namespace or of all, ordered by namespace and name."""
+        found = [
+            self._tables.resources[key]
+            for place, keys in self._tables.places.items()
+            if place[0] == kind
+            for key in keys
+        ]
+        wanted = [each for each in found if namespace is None or each.namespace == namespace]
+        return sorted(wanted, key=lambda each: (each.namespace, each.name))
+
+    def page(self, topic: str, partition: int, after: Key | None, limit: int) -> list[Resource]:
+        """Resources of a partition, ordered by key."""
+        keys = sorted(
+            key
+            for (_, stored, number), keys in self._tables.places.items()
+            if stored == topic and number == partition
+            for key in keys
+            if after is None or key > after
+        )
+        return [self._tables.resources[key] for key in keys[:limit]]
+
+    def readers(self, reads: Collection[Key]) -> set[Key]:
+        """Resources whose translation asked for one of these keys."""
+        readers = self._tables.readers
+        return {reader for read in reads for reader in readers.get(read, ())}
+
+    def reads(self, readers: Collection[Key]) -> dict[Key, frozenset[Key]]:
+        """What the last translations of these resources asked for."""
+        return {key: self._tables.reads[key] for key in readers if key in self._tables.reads}
+
+    def wishes(self, resources: Collection[Key]) -> dict[Key, dict[str, bytes]]:
+        """Objects that these resources want: digest by uuid."""
+        return {key: dict(self._tables.wishes[key]) for key in resources if key in self._tables.wishes}
+
+    def objects(self, uuids: Collection[str]) -> dict[str, StoredObject]:
+        """Desired objects, absent ones included."""
+        objects = self._tables.objects
+        return {uuid: objects[uuid] for uuid in uuids if uuid in objects}
+
+    def sources(self, uuids: Collection[str]) -> dict[str, dict[Key, bytes]]:
+        """Who wants these objects: digest by resource."""
+        return {uuid: dict(self._tables.sources[uuid]) for uuid in uuids if uuid in self._tables.sources}
+
+    def last_generations(self, uuids: Collection[str]) -> dict[str, int]:
+        """Highest generation that each object ever had."""
+        generations = self._tables.generations
+        return {uuid: generations[uuid] for uuid in uuids if uuid in generations}
+
+    def save(self, writes: Writes, version: str) -> None:
+        """Write the batch's changes."""
+        tables = self._tables
+        for key, value in writes.epochs.items():
+            self._put(tables.epochs, (writes.topic, key), value)
+        self._save_reads(writes)
+        for change in sorted(writes.changes, key=lambda each: each.op != "delete"):
+            self._save_change(change)
+        self._save_sources(writes)
+        self._save_letters(writes.dead_letters, writes.settled)
+        shards = sorted({change.row.shard for change in writes.changes})
+        if shards:
+            tables.notified.append(",".join(map(str, shards)))
+
+    def _save_reads(self, writes: Writes) -> None:
+        tables = self._tables
+        for reader, read in writes.reads_added:
+            self._put(tables.reads, reader, tables.reads.get(reader, frozenset()) | {read})
+            self._put(self._index(tables.readers, read), reader, None)
+        for reader, read in writes.reads_removed:
+            self._put(tables.reads, reader, tables.reads[reader] - {read})
+            self._drop(tables.readers[read], reader)
+
+    def _save_change(self, change: Change) -> None:
+        tables, row = self._tables, change.row
+        name, old = (row.type, row.fq_name), tables.objects.get(row.uuid)
+        if old is not None and old.fq_name != row.fq_name and not old.absent:
+            self._drop(tables.names, (old.type, old.fq_name))
+        if change.op == "delete":
+            self._drop(tables.names, name)
+        elif tables.names.get(name, row.uuid) != row.uuid:
+            raise RuntimeError(f"{row.type} {row.fq_name} is {tables.names[name]}, and shall be {row.uuid} too")
+        else:
+            self._put(tables.names, name, row.uuid)
+        self._put(tables.objects, row.uuid, row)
+        edges = tables.edges.get(row.uuid, frozenset())
+        self._put(tables.edges, row.uuid, (edges - change.edges_removed) | change.edges_added)
+        self._put(tables.states, row.uuid, ("pending", row.generation))
+        self._put(tables.diffs, (row.uuid, row.generation), change)
+        self._put(tables.generations, row.uuid, row.generation)
+
+    def _save_sources(self, writes: Writes) -> None:
+        tables = self._tables
+        for uuid, key, digest in (*writes.sources_added, *writes.sources_changed):
+            self._put(self._index(tables.sources, uuid), key, digest)
+            self._put(self._index(tables.wishes, key), uuid, digest)
+        for uuid, key in writes.sources_removed:
+            self._drop(tables.sources[uuid], key)
+            self._drop(tables.wishes[key], uuid)
+
+    def _save_letters(self, letters: list[DeadLetter], settled: Mapping[Key, Settled]) -> None:
+        stored = self._tables.letters
+        for place, old in list(stored.items()):
+            stage, position, resource = place
+            until = settled.get(Key(resource))
+            if until is not None and not old.resolved and _settles(until, stage, position):
+                self._put(stored, place, Letter(old.letter, old.times, True))
+        for letter in letters:
+            place = (letter.stage, letter.position, letter.resource)
+            times = stored[place].times + 1 if place in stored else 1
+            self._put(stored, place, Letter(letter, times, False))
+
+    def _unplace(self, resource: Resource) -> None:
+        self._drop(self._tables.places[_place(resource)], resource.key)
+
+    def _index(self, mapping: dict[Any, dict[Any, Any]], key: object) -> dict[Any, Any]:
+        if key not in mapping:
+            self._put(mapping, key, {})
+        return mapping[key]
+
+    def _put(self, mapping: dict[Any, Any], key: object, value: object) -> None:
+        self._journal.append((mapping, key, mapping.get(key, _NOTHING)))
+        mapping[key] = value
+
+    def _drop(self, mapping: dict[Any, Any], key: object) -> None:
+        self._journal.append((mapping, key, mapping.pop(key, _NOTHING)))
+
+
+def _head(resource: Resource) -> Head:
+    partition = resource.cause.position.partition
+    return Head(resource.uid, resource.resource_version, resource.epoch, resource.digest, partition)
+
+
+def _place(resource: Resource) -> Place:
+    position = resource.cause.position
+    return resource.kind, position.topic, position.partition
+
+
+def _settles(settled: Settled, stage: str, position: Position) -> bool:
+    until = settled.position
+    same = (until.topic, until.partition) == (position.topic, position.partition)
+    return same and position.offset <= until.offset and (settled.translated or stage != "translate")

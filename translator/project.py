@@ -1,0 +1,126 @@
+"""From changed resources to changed desired objects: the part of a transaction behind the fold.
+
+Translates what changed and whatever read it, merges the wishes, and gathers every row to write. One step is
+enough for the readers: translations read resources, never each other's results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from schemas.records import SettingsRecord
+from translator.fold_batch import Changed
+from translator.intake import letter
+from translator.merge import Before, Stored, Wishes, merge, moved
+from translator.resource import Cause, Key, list_keys
+from translator.rounds import Rounds, Translated
+from translator.store import Session, Settled, Writes
+
+
+def project(
+    session: Session,
+    settings: SettingsRecord,
+    changed: Mapping[Key, Changed],
+    writes: Writes,
+    *,
+    with_readers: bool = True,
+) -> None:
+    """Add to `writes` all that follows from the changed resources, which the session has saved already.
+
+    Without readers only these resources are translated: for a renewal, whose turn comes to all of them.
+    """
+    if not changed:
+        return
+    readers = _readers(session, changed) if with_readers else set()
+    subjects = [*changed, *sorted(readers)]
+    known = [key for key in subjects if not (key in changed and changed[key].is_new)]
+    old_reads, before = session.reads(known), session.wishes(known)
+    rounds = Rounds(session, settings, before)
+    rounds.know({key: each.resource for key, each in changed.items()})
+    rounds.load({*readers, *(read for reads in old_reads.values() for read in reads)})
+    translated = rounds.translate(subjects)
+    _gather_reads(translated, old_reads, writes)
+    causes = _causes(changed, readers, old_reads)
+    _gather_objects(session, rounds, translated, causes, before, writes)
+    _gather_letters(rounds, translated, causes, writes)
+
+
+def _readers(session: Session, changed: Mapping[Key, Changed]) -> set[Key]:
+    return session.readers({read for key in changed for read in (key, *list_keys(key))}) - changed.keys()
+
+
+def _causes(
+    changed: Mapping[Key, Changed], readers: Collection[Key], old_reads: Mapping[Key, frozenset[Key]]
+) -> dict[Key, Cause]:
+    """Why each subject is translated: its own record, or that of the first thing it read and that changed."""
+    causes = {key: each.cause for key, each in changed.items()}
+    by_list = {read: key for key in sorted(changed, reverse=True) for read in list_keys(key)}
+    for reader in readers:
+        read = [changed[key].cause for key in old_reads.get(reader, ()) if key in changed]
+        read += [changed[by_list[key]].cause for key in old_reads.get(reader, ()) if key in by_list]
+        causes[reader] = min(read, key=lambda cause: cause.position)
+    return causes
+
+
+def _gather_reads(translated: Translated, old_reads: Mapping[Key, frozenset[Key]], writes: Writes) -> None:
+    for key, reads in translated.reads.items():
+        old = old_reads.get(key, frozenset())
+        if reads != old:
+            writes.reads_added += [(key, read) for read in sorted(reads - old)]
+            writes.reads_removed += [(key, read) for read in sorted(old - reads)]
+
+
+def _gather_objects(
+    session: Session,
+    rounds: Rounds,
+    translated: Translated,
+    causes: dict[Key, Cause],
+    before: Before,
+    writes: Writes,
+) -> None:
+    """Merge the wishes; translate again whose wish counts now but was not at hand."""
+    wishes: Wishes = translated.wishes
+    touched = moved(translated.wishes, before)
+    if not touched:
+        return
+    stored = _load(session, touched)
+    failed = frozenset(translated.failures)
+    merged = merge(translated.wishes, touched, causes, stored, failed)
+    while merged.needed:
+        more = rounds.translate(merged.needed)
+        failed |= more.failures.keys()
+        wishes = {**wishes, **more.wishes}
+        merged = merge(wishes, touched, causes, stored, failed)
+    writes.changes += merged.changes
+    _gather_sources(translated.wishes, before, touched, writes)
+
+
+def _load(session: Session, touched: Mapping[str, set[Key]]) -> Stored:
+    objects = session.objects(touched)
+    unknown = [uuid for uuid in touched if uuid not in objects]
+    return Stored(objects, session.sources(objects), session.last_generations(unknown))
+
+
+def _gather_sources(wishes: Wishes, before: Before, touched: Mapping[str, set[Key]], writes: Writes) -> None:
+    for uuid, keys in touched.items():
+        for key in keys:
+            now, was = wishes[key].get(uuid), uuid in before.get(key, {})
+            if now is None:
+                writes.sources_removed.append((uuid, key))
+            elif was:
+                writes.sources_changed.append((uuid, key, now.digest))
+            else:
+                writes.sources_added.append((uuid, key, now.digest))
+
+
+def _gather_letters(rounds: Rounds, translated: Translated, causes: Mapping[Key, Cause], writes: Writes) -> None:
+    """A dead letter lies at its resource's own record, whatever made it be translated: so it stays one row."""
+    for key in translated.reads:
+        resource = rounds.found(key)
+        if key in translated.failures:
+            assert resource is not None
+            error = translated.failures[key]
+            writes.dead_letters.append(letter("translate", resource.cause.position, key, error, resource.text))
+        else:
+            settled = causes[key] if resource is None else resource.cause
+            writes.settled[key] = Settled(settled.position, translated=True)

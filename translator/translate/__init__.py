@@ -1,0 +1,1 @@
+"""Translations, one module per kind; `registry.translate` picks the one of a resource."""

@@ -1,0 +1,136 @@
+"""Pod to its virtual-machine, interface, addresses and the link from its node's virtual-router (pure).
+
+Addresses are not chosen here: Contrail allocates, the applier records what it did. The MAC follows from the
+interface's uuid. Everything but the link exists as soon as the pod does; the link needs the node.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from functools import lru_cache
+from typing import cast
+
+from schemas.contrail.objects import ContrailObject, Desired, Link
+from schemas.errors import TranslationError
+from schemas.identity import mac_of, object_uuid
+from schemas.records import NodeRecord, PodRecord, SettingsRecord
+from translator.resource import Resource
+from translator.translate import names
+from translator.translate.names import Named
+from translator.translate.owner import owner_annotations
+from translator.view import View
+
+MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
+"""Set by the kubelet on the API's copy of a pod that it runs from a file."""
+ENDED = frozenset({"Succeeded", "Failed"})
+DEFAULT_INTERFACE = "eth0"
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def translate(pod: Resource, view: View) -> tuple[Desired, ...]:
+    """Objects of the pod; none while its namespace is unknown, or when it needs no interface of ours."""
+    record = cast(PodRecord, pod.body)
+    if not has_interface(record) or view.get("Namespace", "", pod.namespace) is None:
+        return ()
+    if not _UUID.fullmatch(pod.uid):
+        raise TranslationError(
+            f"Pod {pod.namespace}/{pod.name}: metadata.uid is {pod.uid!r}; accepted is a lower-case uuid, "
+            "because the virtual-machine takes it"
+        )
+    settings = view.settings
+    machine = _machine(settings, pod)
+    interface = _interface(settings, pod, machine)
+    objects: list[Desired] = [machine, interface]
+    objects += [_address(settings, pod, interface, family) for family in _families(settings.pod_subnets)]
+    if record.node_name:
+        objects.append(_link(machine, record.node_name, view))
+    return tuple(objects)
+
+
+def has_interface(record: PodRecord) -> bool:
+    """Whether the pod has, or keeps, an interface of ours.
+
+    Not one in the host's network, not the API's copy of a static pod (its sandbox has another uid), and no
+    longer one that ended: its address is free again.
+    """
+    return not (record.host_network or record.phase in ENDED or is_mirror(record))
+
+
+def is_mirror(record: PodRecord) -> bool:
+    """Whether this is the API's copy of a static pod."""
+    return MIRROR_ANNOTATION in record.annotations or any(o.kind == "Node" for o in record.owners)
+
+
+def _machine(settings: SettingsRecord, pod: Resource) -> ContrailObject:
+    return ContrailObject(
+        names.MACHINE,
+        names.machine_name(settings, pod.namespace, pod.name),
+        pod.uid,
+        None,
+        {
+            "server_type": "container",
+            "annotations": owner_annotations(settings, "Pod", pod.namespace, pod.name, k8s_uuid=pod.uid),
+        },
+    )
+
+
+def _interface(settings: SettingsRecord, pod: Resource, machine: ContrailObject) -> ContrailObject:
+    uuid = object_uuid(settings.cluster, names.INTERFACE, f"{pod.uid}/{DEFAULT_INTERFACE}")
+    project = names.project(settings, pod.namespace)
+    return ContrailObject(
+        names.INTERFACE,
+        (*project.fq_name, f"{pod.name}__{uuid}"),
+        uuid,
+        names.PROJECT,
+        {
+            "virtual_machine_interface_mac_addresses": {"mac_address": [mac_of(uuid)]},
+            "port_security_enabled": True,
+            # The CNI finds its interfaces by these two; the agent renders them, so no ':', '{', '}' or '"' in values.
+            "annotations": owner_annotations(settings, "Pod", pod.namespace, pod.name, index="0/1", network="default"),
+        },
+        (
+            names.default_security_group(settings, pod.namespace).reference(),
+            _named(machine).reference(),
+            names.default_pod_network(settings).reference(),
+        ),
+        project.uuid,
+    )
+
+
+@lru_cache
+def _families(subnets: tuple[str, ...]) -> tuple[str, ...]:
+    """Address families of the pod subnets, 'v4' first."""
+    return tuple(f"v{version}" for version in sorted({ipaddress.ip_network(cidr).version for cidr in subnets}))
+
+
+def _address(settings: SettingsRecord, pod: Resource, interface: ContrailObject, family: str) -> ContrailObject:
+    uuid = object_uuid(settings.cluster, names.INSTANCE_IP, f"{pod.uid}/{DEFAULT_INTERFACE}/{family}")
+    return ContrailObject(
+        names.INSTANCE_IP,
+        (f"{pod.name}__{uuid}",),
+        uuid,
+        None,
+        {
+            "instance_ip_family": family,
+            "annotations": owner_annotations(settings, "Pod", pod.namespace, pod.name),
+        },
+        (names.default_pod_network(settings).reference(), _named(interface).reference()),
+    )
+
+
+def _link(machine: ContrailObject, node_name: str, view: View) -> Link:
+    """The virtual-router is found by its name, else by the node's address, which is '' while the node is unknown."""
+    node = view.get("Node", "", node_name)
+    return Link(
+        names.ROUTER,
+        (names.GLOBAL_SYSTEM, node_name),
+        machine.type,
+        machine.fq_name,
+        machine.uuid,
+        owner_address="" if node is None else cast(NodeRecord, node.body).internal_address(),
+    )
+
+
+def _named(target: ContrailObject) -> Named:
+    return Named(target.type, target.fq_name, target.uuid)

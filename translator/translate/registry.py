@@ -1,0 +1,37 @@
+"""Which translation a kind has, and the check that every object passes before it is stored (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from schemas.contrail.objects import ContrailObject, Desired
+from schemas.contrail.rules import check, check_link
+from translator.resource import Resource
+from translator.translate import namespace, node, pod, settings
+from translator.view import View
+
+Translate = Callable[[Resource, View], tuple[Desired, ...]]
+
+TRANSLATIONS: dict[str, Translate] = {
+    "Settings": settings.translate,
+    "Namespace": namespace.translate,
+    "Node": node.translate,
+    "Pod": pod.translate,
+}
+
+
+def translate(resource: Resource, view: View) -> tuple[Desired, ...]:
+    """Objects and links that the resource asks for, in the translation's order.
+
+    Raises TranslationError for what cannot be translated, NotLoaded when the view must load first.
+    """
+    translation = TRANSLATIONS.get(resource.kind)
+    return () if translation is None else translation(resource, view)
+
+
+def require_valid(desired: Desired) -> None:
+    """Raise ModelError for what Contrail would not take; every body passes here before it is stored."""
+    if isinstance(desired, ContrailObject):
+        check(desired)
+    else:
+        check_link(desired)
