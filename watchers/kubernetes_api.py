@@ -37,7 +37,7 @@ class Limits:
     def watch_seconds(self, draw: float) -> int:
         """How long the server shall let a watch live: jittered, and always less than the silence allowed.
 
-        So an idle but healthy watch is ended by the server, which sends a bookmark just before, and never by us.
+        So an idle but healthy watch is ended by the server, as a rule with a bookmark just before, and never by us.
         """
         return max(1, int(self.watch_timeout * (0.65 + 0.2 * draw)))
 

@@ -1,0 +1,326 @@
+"""The watchers against a real kube-apiserver and etcd."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kubernetes.client import Configuration
+
+from schemas.bus.log import LogConsumer, LogProducer
+from schemas.codec import decode
+from schemas.errors import KubernetesForbidden
+from schemas.events import Op
+from schemas.health import Health
+from tests.rigs.kubernetes import Access, ApiError, KubernetesCluster, Options
+from tests.watchers.folded import Folded
+from tests.watchers.memory_bus import MemoryBus
+from tests.watchers.patience import eventually
+from tests.watchers.proxy import Proxy
+from tests.watchers.watching import Watching, watching
+from watchers.connection import Connection, from_kubeconfig
+from watchers.epoch_lease import EpochLease
+from watchers.kinds import KINDS
+from watchers.service import run as run_service
+from watchers.settings import WatchersSettings
+
+pytestmark = pytest.mark.kubernetes
+
+SPEC = {"containers": [{"name": "web", "image": "example.org/web:1", "ports": [{"containerPort": 80, "name": "http"}]}]}
+LEASE = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases"
+
+
+def _load(access: Access, directory: Path, name: str = "kubeconfig") -> Callable[[], Configuration]:
+    return from_kubeconfig(str(access.write_kubeconfig(directory / name)))
+
+
+def _create(admin: Access, namespace: str, name: str, **metadata: Any) -> dict[str, Any]:
+    body = {"metadata": {"name": name, **metadata}, "spec": SPEC}
+    return admin.request("POST", f"/api/v1/namespaces/{namespace}/pods", body)
+
+
+def _delete(admin: Access, namespace: str, name: str) -> None:
+    path = f"/api/v1/namespaces/{namespace}/pods/{name}"
+    admin.request("DELETE", path, {"gracePeriodSeconds": 0})
+    eventually(lambda: not admin.succeeds(path))
+
+
+def _uids(admin: Access, resource: str = "pods") -> Callable[[], set[str]]:
+    return lambda: {item["metadata"]["uid"] for item in admin.request("GET", f"/api/v1/{resource}")["items"]}
+
+
+def _agree(run: Watching, admin: Access) -> None:
+    """Wait until downstream has exactly what the cluster has, of every kind."""
+    for kind in KINDS:
+        run.settled(_uids(admin, kind.resource), kind.name)
+    run.ready()
+
+
+@contextmanager
+def _proxy(admin: Access) -> Iterator[tuple[Proxy, Access]]:
+    """A proxy in front of the API server, and the administrator's access through it."""
+    address, _, port = admin.server.rpartition(":")
+    with Proxy(int(port)) as proxy:
+        yield proxy, replace(admin, server=f"{address}:{proxy.port}")
+
+
+@pytest.fixture
+def own_cluster(kubernetes_binary: Path) -> Iterator[KubernetesCluster]:
+    """A cluster that a test may break."""
+    with KubernetesCluster(Options(controllers=("namespace-controller",))) as cluster:
+        yield cluster
+
+
+def test_snapshot_and_changes_of_every_kind(
+    kubernetes_cluster: KubernetesCluster, kubernetes_namespace: str, tmp_path: Path
+) -> None:
+    admin = kubernetes_cluster.admin
+    _create(admin, kubernetes_namespace, "before")
+    with watching(_load(admin, tmp_path), tmp_path, kinds=KINDS, page_size=2) as run:
+        _agree(run, admin)
+        made = _create(admin, kubernetes_namespace, "after", labels={"app": "web"}, annotations={"other": "dropped"})
+        _agree(run, admin)
+        [event] = [e for e in run.events(Op.UPSERT) if e.name == "after"]
+        assert (event.uid, event.resource_version) == (made["metadata"]["uid"], made["metadata"]["resourceVersion"])
+        assert event.body.labels == {"app": "web"}  # type: ignore[union-attr]
+        assert event.body.annotations == {}  # type: ignore[union-attr]
+        assert event.body.ports[0].name == "http"  # type: ignore[union-attr]
+        _delete(admin, kubernetes_namespace, "after")
+        _agree(run, admin)
+    uid = admin.request("GET", "/api/v1/namespaces/kube-system")["metadata"]["uid"]
+    assert {e.source.cluster_uid for e in run.events()} == {uid}
+
+
+def test_case_24_a_hundred_heartbeats_of_a_node_publish_nothing(
+    kubernetes_cluster: KubernetesCluster, tmp_path: Path
+) -> None:
+    admin = kubernetes_cluster.admin
+    kubernetes_cluster.add_nodes(1)
+    with watching(_load(admin, tmp_path), tmp_path, kinds=KINDS) as run:
+        _agree(run, admin)
+        before = len(run.events())
+        for second in range(100):
+            beat = {
+                "type": "Ready",
+                "status": "True",
+                "reason": "alive",
+                "lastHeartbeatTime": f"2026-01-01T00:00:{second % 60:02}Z",
+            }
+            path = "/api/v1/nodes/node-1/status"
+            fresh = admin.request("GET", "/api/v1/nodes/node-1")
+            fresh["status"]["conditions"] = [beat | {"message": str(second)}]
+            admin.request("PUT", path, fresh)
+        fresh = admin.request("GET", "/api/v1/nodes/node-1")
+        fresh["metadata"]["labels"]["marked"] = "yes"
+        admin.request("PUT", "/api/v1/nodes/node-1", fresh)
+        eventually(lambda: len(run.events()) > before)
+        told = [f"{e.op} {e.kind} {e.name}" for e in run.events()[before:]]
+    assert told == ["upsert Node node-1"]
+
+
+def test_case_4_and_5_what_happened_while_the_watcher_was_down(
+    kubernetes_cluster: KubernetesCluster, kubernetes_namespace: str, tmp_path: Path
+) -> None:
+    admin, bus = kubernetes_cluster.admin, MemoryBus()
+    for name in ("stays", "goes", "again"):
+        _create(admin, kubernetes_namespace, name)
+    with watching(_load(admin, tmp_path), tmp_path, bus=bus, kinds=KINDS) as run:
+        _agree(run, admin)
+    _delete(admin, kubernetes_namespace, "goes")
+    _delete(admin, kubernetes_namespace, "again")
+    fresh = _create(admin, kubernetes_namespace, "again")
+    with watching(_load(admin, tmp_path), tmp_path, bus=bus, kinds=KINDS) as run:
+        _agree(run, admin)
+    rows = {key.name: row for key, row in run.folded().rows.items() if key.namespace == kubernetes_namespace}
+    assert set(rows) == {"stays", "again"}
+    assert rows["again"].uid == fresh["metadata"]["uid"]
+
+
+@pytest.mark.parametrize("watch_cache", [True, False])
+def test_case_2_and_3_history_that_was_compacted_meanwhile(
+    kubernetes_binary: Path, tmp_path: Path, watch_cache: bool
+) -> None:
+    with KubernetesCluster(Options(watch_cache=watch_cache)) as cluster, _proxy(cluster.admin) as (proxy, access):
+        admin = cluster.admin
+        with watching(_load(access, tmp_path), tmp_path) as run:
+            _create(admin, "default", "goes")
+            run.settled(_uids(admin))
+            proxy.open = False
+            proxy.reset()
+            _delete(admin, "default", "goes")
+            _create(admin, "default", "comes")
+            cluster.compact()
+            _create(admin, "default", "comes-later")
+            proxy.open = True
+            run.settled(_uids(admin))
+            run.ready()
+            assert len(run.snapshots()) == 2
+            assert run.told(Op.DELETE) == []
+
+
+def test_case_1_a_reset_connection_goes_on_without_listing(
+    kubernetes_cluster: KubernetesCluster, kubernetes_namespace: str, tmp_path: Path
+) -> None:
+    admin = kubernetes_cluster.admin
+    with _proxy(admin) as (proxy, access), watching(_load(access, tmp_path), tmp_path) as run:
+        for number in range(5):
+            _create(admin, kubernetes_namespace, f"web-{number}")
+            run.settled(_uids(admin))
+            proxy.reset()
+        _delete(admin, kubernetes_namespace, "web-0")
+        run.settled(_uids(admin))
+        run.ready()
+        assert len(run.snapshots()) == 1
+
+
+def test_case_14_a_silent_connection_is_found_and_replaced(
+    kubernetes_cluster: KubernetesCluster, kubernetes_namespace: str, tmp_path: Path
+) -> None:
+    admin = kubernetes_cluster.admin
+    with _proxy(admin) as (proxy, access), watching(_load(access, tmp_path), tmp_path, read_timeout=2.0) as run:
+        run.ready()
+        proxy.silent.set()
+        _create(admin, kubernetes_namespace, "web")
+        eventually(lambda: "went silent" in run.health.why_not_ready().get("Pod", ""))
+        proxy.silent.clear()
+        run.settled(_uids(admin))
+        run.ready()
+        assert len(run.snapshots()) == 1
+
+
+def test_case_1_an_apiserver_that_is_killed_and_started_again(own_cluster: KubernetesCluster, tmp_path: Path) -> None:
+    admin = own_cluster.admin
+    with watching(_load(admin, tmp_path), tmp_path, kinds=KINDS) as run:
+        web = _create(admin, "default", "web")
+        _agree(run, admin)
+        own_cluster.kill_apiserver()
+        eventually(lambda: set(run.health.why_not_ready()) == {kind.name for kind in KINDS})
+        assert all(own_cluster.admin.server in reason for reason in run.health.why_not_ready().values())
+        own_cluster.start_apiserver()
+        _delete(admin, "default", "web")
+        _create(admin, "default", "web")
+        _agree(run, admin)
+        uids = [(e.op, e.uid) for e in run.events(Op.UPSERT, Op.DELETE, Op.READ) if e.name == "web"]
+        assert uids[0][1] == web["metadata"]["uid"] != uids[-1][1]
+
+
+def test_case_19_rights_on_pods_are_missing(
+    kubernetes_cluster: KubernetesCluster, kubernetes_namespace: str, tmp_path: Path
+) -> None:
+    rules = [{"apiGroups": [""], "resources": ["namespaces", "nodes"], "verbs": ["get", "list", "watch"]}]
+    access = kubernetes_cluster.restricted("no-pods", rules)
+    admin = kubernetes_cluster.admin
+    with watching(_load(access, tmp_path), tmp_path, kinds=KINDS) as run:
+        eventually(lambda: set(run.health.why_not_ready()) == {"Pod"})
+        reason = run.health.why_not_ready()["Pod"]
+        assert 'cannot list resource "pods" in API group ""' in reason
+        run.settled(_uids(admin, "namespaces"), "Namespace")
+        assert run.begun("Pod") == []
+
+
+def test_case_19_the_right_to_watch_is_missing(kubernetes_cluster: KubernetesCluster, tmp_path: Path) -> None:
+    rules = [{"apiGroups": [""], "resources": ["pods", "namespaces"], "verbs": ["get", "list"]}]
+    access = kubernetes_cluster.restricted("no-watch", rules)
+    with watching(_load(access, tmp_path), tmp_path) as run:
+        eventually(lambda: 'cannot watch resource "pods"' in run.health.why_not_ready().get("Pod", ""))
+
+
+def test_epochs_of_two_watchers_in_one_lease(kubernetes_cluster: KubernetesCluster, tmp_path: Path) -> None:
+    admin = kubernetes_cluster.admin
+    with watching(_load(admin, tmp_path), None, kinds=KINDS, lease_name="two") as first:
+        _agree(first, admin)
+        with watching(_load(admin, tmp_path), None, bus=first.bus, kinds=KINDS, lease_name="two") as second:
+            eventually(lambda: len(second.snapshots()) == 2)
+            _agree(second, admin)
+    noted = admin.request("GET", f"{LEASE}/two")["metadata"]["annotations"]
+    for kind in KINDS:
+        assert len(set(first.begun(kind.name))) == 2
+        assert int(noted[f"opencontrail.org/epoch.{kind.name}"]) == max(first.begun(kind.name))
+    assert int(noted["opencontrail.org/known.Namespace"]) == len(_uids(admin, "namespaces")())
+
+
+def test_a_lease_is_swapped_and_never_overwritten(kubernetes_cluster: KubernetesCluster, tmp_path: Path) -> None:
+    connection = Connection(_load(kubernetes_cluster.admin, tmp_path))
+    one, other = (EpochLease(connection, namespace="kube-system", name="swap", clock=lambda: 5.0) for _ in range(2))
+    assert [one.next("Pod"), other.next("Pod"), one.next("Pod")] == [5, 6, 7]
+    lease = kubernetes_cluster.admin.request("GET", f"{LEASE}/swap")
+    lease["metadata"]["resourceVersion"] = "1"
+    with pytest.raises(ApiError, match="409"):
+        kubernetes_cluster.admin.request("PUT", f"{LEASE}/swap", lease)
+    connection.close()
+
+
+@pytest.mark.parametrize("missing", ["get", "create", "update"])
+def test_a_right_on_leases_that_is_missing_is_named(
+    kubernetes_cluster: KubernetesCluster, tmp_path: Path, missing: str
+) -> None:
+    verbs = [verb for verb in ("get", "create", "update") if verb != missing]
+    rules = [{"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": verbs}]
+    access = kubernetes_cluster.restricted(f"no-{missing}", rules)
+    connection = Connection(_load(access, tmp_path))
+    epochs = EpochLease(connection, namespace="kube-system", name=f"no-{missing}")
+    with pytest.raises(KubernetesForbidden, match=f'cannot {missing} resource "leases"') as refused:
+        for _ in range(2):
+            epochs.next("Pod")
+    assert "CONTRAIL_KUBE_WATCHERS_EPOCH_FILE" in str(refused.value)
+    connection.close()
+
+
+def test_a_server_with_another_authority_is_not_trusted(kubernetes_cluster: KubernetesCluster, tmp_path: Path) -> None:
+    admin = kubernetes_cluster.admin
+    path = admin.write_kubeconfig(tmp_path / "kubeconfig")
+    content = json.loads(path.read_text())
+    del content["clusters"][0]["cluster"]["certificate-authority-data"]
+    path.write_text(json.dumps(content))
+    with watching(from_kubeconfig(str(path)), tmp_path) as run:
+        eventually(lambda: "certificate authority" in run.health.why_not_ready().get("cluster", ""))
+
+
+def test_the_log_directory_holds_what_the_cluster_has(
+    kubernetes_cluster: KubernetesCluster, kubernetes_namespace: str, tmp_path: Path
+) -> None:
+    admin, stop = kubernetes_cluster.admin, threading.Event()
+    thread = threading.Thread(
+        target=lambda: run_service(
+            WatchersSettings(epoch_file=str(tmp_path / "epochs.json")),
+            cluster="k8s",
+            load=_load(admin, tmp_path),
+            open_producer=lambda: LogProducer(tmp_path / "log", "k8s.changes.k8s", 4),
+            stop=stop,
+            health=Health(),
+        )
+    )
+    thread.start()
+    try:
+        eventually((tmp_path / "log/k8s.changes.k8s/topic.json").exists)
+        consumer = LogConsumer(tmp_path / "log", "k8s.changes.k8s")
+        for partition in range(4):
+            consumer.seek(partition, 0)
+        folded = Folded()
+        _create(admin, kubernetes_namespace, "web")
+
+        def agrees() -> bool:
+            folded.fold((record.partition, decode(record.value)) for record in consumer.poll(0.05))
+            return all(folded.uids(kind.name) == _uids(admin, kind.resource)() for kind in KINDS)
+
+        eventually(agrees)
+        delays = []
+        for number in range(10):
+            began = time.monotonic()
+            _create(admin, kubernetes_namespace, f"web-{number}")
+            while not any(decode(r.value).name == f"web-{number}" for r in consumer.poll(0.01)):
+                assert time.monotonic() - began < 5
+            delays.append(time.monotonic() - began)
+        assert sorted(delays)[5] < 0.25
+        consumer.close()
+    finally:
+        stop.set()
+        thread.join(15)
+    assert not thread.is_alive()
