@@ -20,8 +20,6 @@ RATE_SECONDS = 2.0
 """The rate of events is taken over at least so long."""
 QUIET_SECONDS = 0.5
 """So long nothing may have moved, with everything done, until the run counts as settled."""
-BLOCKED_SECONDS = 12.0
-"""The same while objects are blocked: the applier tries them again every 5 s, so two tries were in vain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +57,17 @@ class Sources:
 
 
 class Observer:
-    """Looks until stopped; `latest` is its last look."""
+    """Looks until stopped; `latest` is its last look.
 
-    def __init__(self, sources: Sources, *, clock: Callable[[], float] = time.monotonic) -> None:
+    While objects are blocked, nothing may have moved for `blocked_seconds` until the run counts as settled: what
+    they wait for may still come.
+    """
+
+    def __init__(
+        self, sources: Sources, *, blocked_seconds: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._sources = sources
+        self._blocked_seconds = blocked_seconds
         self._clock = clock
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="observer", daemon=True)
@@ -73,7 +78,8 @@ class Observer:
         self.latest = Look()
 
     def start(self) -> Observer:
-        """Begin to look."""
+        """Look once, so that there is something to show, and go on looking."""
+        self.look()
         self._thread.start()
         return self
 
@@ -96,7 +102,7 @@ class Observer:
         except ContrailKubeError as error:
             snapshot, problem = self.latest.snapshot, str(error)
         still = self._still_for(snapshot)
-        patience = BLOCKED_SECONDS if snapshot.counts.unapplied("blocked") else QUIET_SECONDS
+        patience = self._blocked_seconds if snapshot.counts.unapplied("blocked") else QUIET_SECONDS
         done = not problem and not waiting and still >= patience and self._done(snapshot, ends)
         self.latest = Look(
             snapshot=snapshot,
@@ -130,7 +136,7 @@ class Observer:
         return (events - before) / (now - then) if now - then >= PERIOD else 0.0
 
     def _run(self) -> None:
-        pause = 0.0
+        pause = PERIOD
         while not self._ended.wait(pause):
             began = self._clock()
             self.look()

@@ -11,6 +11,7 @@ from types import TracebackType
 
 from sqlalchemy import Engine
 
+from applier.settings import ApplierSettings
 from console import observe, probes
 from console.bus import BusEnds
 from console.observer import Observer, Sources
@@ -112,9 +113,13 @@ class Pipeline:
         )
         if not plan.contrail:
             self.environment[f"{ENV_PREFIX}CONTRAIL_URL"] = self._start_simulator()
+            # Virtual-routers come within a second here, and links wait for nothing else.
+            self.environment.setdefault(f"{ENV_PREFIX}APPLIER_BLOCKED_LIMIT", "1")
         self._start_services()
         self.state.publish({n: v for n, v in self.environment.items() if n.startswith(ENV_PREFIX)})
-        self.observer = Observer(self._sources()).start()
+        # Two tries of everything that is blocked, and something for the way.
+        blocked_seconds = 2 * from_env(ApplierSettings, self.environment).blocked_limit + 2
+        self.observer = Observer(self._sources(), blocked_seconds=blocked_seconds).start()
         self._parts.callback(self.observer.stop)
 
     def _probe(self) -> None:

@@ -109,6 +109,7 @@ class EmbeddedPostgres:
         if self._user is not None:
             shutil.chown(self._directory, self._user.pw_name)
             self._directory.chmod(0o755)
+            _refuse_unreachable(self._directory, self._user)
         if not (self.data / "PG_VERSION").exists():
             self._initialise()
         self._spawn()
@@ -276,6 +277,16 @@ def _can_run(binaries: Binaries, user: pwd.struct_passwd) -> bool:
     except OSError:
         return False
     return done.returncode == 0
+
+
+def _refuse_unreachable(directory: Path, user: pwd.struct_passwd) -> None:
+    """Raise SettingsError when the unprivileged user may not enter the directory, as below /root."""
+    look = subprocess.run(["ls", str(directory)], capture_output=True, check=False, user=user.pw_uid, group=user.pw_gid)
+    if look.returncode != 0:
+        raise SettingsError(
+            f"PostgreSQL does not run as root but as {user.pw_name}, who cannot enter {directory}: "
+            "name a directory that others may enter, or run as an ordinary user"
+        )
 
 
 def _refuse_running(data: Path) -> None:

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+_STYLES = re.compile(r"\x1b\[[0-9;]*m")
 ROOT = Path(__file__).parents[2]
 SECONDS = 90.0
 """A run starts PostgreSQL and four Python processes; on two busy cores that takes its time."""
 
 
-def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment of a run: ours without settings."""
+def environment(arguments: Sequence[str], more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment of a run: ours without settings, with a mark that all of its processes inherit."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CONTRAIL_KUBE_")}
-    return {**kept, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24", **(more or {})}
+    state = arguments[arguments.index("--state") + 1] if "--state" in arguments else ""
+    screen = {"TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}
+    return {**kept, "PYTHONPATH": str(ROOT), "RUN_MARK": state, **screen, **(more or {})}
 
 
 def up(*arguments: str, environ: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -32,7 +36,7 @@ def up(*arguments: str, environ: Mapping[str, str] | None = None) -> subprocess.
         text=True,
         check=False,
         timeout=SECONDS,
-        env=environment(environ),
+        env=environment(arguments, environ),
     )
 
 
@@ -47,11 +51,12 @@ class LiveRun:
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
-            env=environment(),
+            env=environment(arguments),
             start_new_session=True,
             preexec_fn=_take_terminal,
         )
         os.close(theirs)
+        self.raw = b""
         self.output = ""
 
     def press(self, key: str) -> None:
@@ -59,12 +64,13 @@ class LiveRun:
         os.write(self._terminal, key.encode())
 
     def read(self) -> str:
-        """Everything written so far."""
+        """Everything written so far, without styles."""
         try:
             while chunk := os.read(self._terminal, 65536):
-                self.output += chunk.decode(errors="replace")
+                self.raw += chunk
         except OSError:  # nothing now, or the other side is gone
             pass
+        self.output = _STYLES.sub("", self.raw.decode(errors="replace"))
         return self.output
 
     def wait_for(self, what: Callable[[], bool], name: str, *, seconds: float = SECONDS) -> None:
@@ -111,14 +117,14 @@ def live(*arguments: str) -> Iterator[LiveRun]:
 
 def processes(state: Path) -> dict[int, str]:
     """Processes that belong to the run over a state directory: pid and command line."""
-    mark, found = str(state).encode(), {}
+    mark, found = f"RUN_MARK={state}".encode(), {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             command = (folder / "cmdline").read_bytes()
-            about = command + (folder / "environ").read_bytes()
+            marked = mark in (folder / "environ").read_bytes().split(b"\0")
         except OSError:
             continue
-        if mark in about and command:
+        if marked and command:
             found[int(folder.name)] = command.replace(b"\0", b" ").decode(errors="replace")
     return found
 

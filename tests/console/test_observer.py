@@ -8,11 +8,12 @@ from typing import TypeVar
 
 import pytest
 
-from console.observer import BLOCKED_SECONDS, QUIET_SECONDS, Look, Observer, Sources
+from console.observer import QUIET_SECONDS, Look, Observer, Sources
 from console.snapshot import Counts, Reading, Snapshot
 from schemas.errors import BusUnavailable, StoreUnavailable
 
 T = TypeVar("T")
+BLOCKED_SECONDS = 12.0
 DONE = Snapshot(counts=Counts({}, {"applied": 10}, {"applied": 2}), reading=Reading({0: 7, 1: 3}))
 
 
@@ -34,7 +35,7 @@ class World:
             waiting=lambda: self.waiting,
             listed=lambda snapshot: self.listed,
         )
-        return Observer(sources, clock=lambda: self.now)
+        return Observer(sources, blocked_seconds=BLOCKED_SECONDS, clock=lambda: self.now)
 
     def look_for(self, seconds: float, observer: Observer) -> Look:
         """Looks twice, so many seconds apart."""
@@ -129,7 +130,7 @@ def test_the_rate_of_events_is_taken_over_the_last_seconds(world: World) -> None
     assert rates[5] == pytest.approx(0.0)
 
 
-def test_the_thread_looks_and_stops(world: World) -> None:
+def test_there_is_a_first_look_when_it_has_started(world: World) -> None:
     observer = world.observer().start()
     observer.stop()
-    assert observer.latest.snapshot in (DONE, Snapshot())
+    assert observer.latest.snapshot == DONE

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,14 +17,23 @@ from tests.console.runs import live, none_left, pid_of, processes, up
 NETWORK = "default-domain:k8s-default:k8s-default-pod-network"
 
 
+@pytest.fixture
+def state() -> Iterator[Path]:
+    """A state directory that an unprivileged PostgreSQL can reach when the tests run as root."""
+    folder = Path(tempfile.mkdtemp(prefix="contrail-kube-test-"))
+    folder.chmod(0o755)
+    yield folder / "state"
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def _table(output: str) -> list[list[str]]:
     return [line.split() for line in output.splitlines()]
 
 
 @pytest.mark.postgres
-def test_without_a_terminal_the_final_table_is_printed_and_nothing_is_left(tmp_path: Path) -> None:
+def test_without_a_terminal_the_final_table_is_printed_and_nothing_is_left(tmp_path: Path, state: Path) -> None:
     log = logs.small_log(tmp_path / "log", pods=7)
-    done = up("--log", str(log), "--state", str(tmp_path / "state"))
+    done = up("--log", str(log), "--state", str(state))
     assert done.returncode == 0, done.stderr
     heading, *rows = _table(done.stdout)
     assert heading == ["NAMESPACE", "NAME", "NODE", "NETWORK", "ADDRESS", "STATE"]
@@ -32,7 +44,7 @@ def test_without_a_terminal_the_final_table_is_printed_and_nothing_is_left(tmp_p
     assert {row[3] for row in rows} == {NETWORK}
     assert len({row[4] for row in rows}) == 7 and all(row[4].startswith("10.47.255.") for row in rows)
     assert {row[5] for row in rows} == {"ready"}
-    assert none_left(tmp_path / "state") == {}
+    assert none_left(state) == {}
 
 
 @pytest.mark.postgres
@@ -49,8 +61,8 @@ def test_what_cannot_be_applied_is_listed_below_the_table_and_is_an_error(tmp_pa
 
 
 @pytest.mark.postgres
-def test_at_a_terminal_pods_are_shown_until_ctrl_c_and_nothing_is_left(tmp_path: Path) -> None:
-    log, state = logs.small_log(tmp_path / "log"), tmp_path / "state"
+def test_at_a_terminal_pods_are_shown_until_ctrl_c_and_nothing_is_left(tmp_path: Path, state: Path) -> None:
+    log = logs.small_log(tmp_path / "log")
     with live("--log", str(log), "--state", str(state)) as run:
         run.wait_for_text("all applied")
         assert "web-4" in run.output and "k8s-default-pod-network" in run.output and "10.47.255." in run.output
@@ -58,12 +70,12 @@ def test_at_a_terminal_pods_are_shown_until_ctrl_c_and_nothing_is_left(tmp_path:
         run.press("\x03")
         assert run.wait() == 0
     assert none_left(state) == {}
-    assert "\x1b[?1049l" in run.output, "the terminal's own screen is back"
+    assert b"\x1b[?1049l" in run.raw, "the terminal's own screen is back"
 
 
 @pytest.mark.postgres
-def test_a_service_that_is_killed_comes_back_and_a_simulator_too(tmp_path: Path) -> None:
-    log, state = logs.small_log(tmp_path / "log"), tmp_path / "state"
+def test_a_service_that_is_killed_comes_back_and_a_simulator_too(tmp_path: Path, state: Path) -> None:
+    log = logs.small_log(tmp_path / "log")
     with live("--log", str(log), "--state", str(state)) as run:
         run.wait_for_text("all applied")
         for module in ("translator", "simulators.contrail"):
@@ -79,8 +91,8 @@ def test_a_service_that_is_killed_comes_back_and_a_simulator_too(tmp_path: Path)
 
 
 @pytest.mark.postgres
-def test_nothing_is_left_running_when_up_itself_is_killed(tmp_path: Path) -> None:
-    log, state = logs.small_log(tmp_path / "log"), tmp_path / "state"
+def test_nothing_is_left_running_when_up_itself_is_killed(tmp_path: Path, state: Path) -> None:
+    log = logs.small_log(tmp_path / "log")
     with live("--log", str(log), "--state", str(state)) as run:
         run.wait_for_text("translator   running")
         run.process.kill()
@@ -89,8 +101,8 @@ def test_nothing_is_left_running_when_up_itself_is_killed(tmp_path: Path) -> Non
 
 
 @pytest.mark.postgres
-def test_a_kept_state_goes_on_where_it_was(tmp_path: Path) -> None:
-    log, state = logs.small_log(tmp_path / "log"), tmp_path / "state"
+def test_a_kept_state_goes_on_where_it_was(tmp_path: Path, state: Path) -> None:
+    log = logs.small_log(tmp_path / "log")
     first = up("--log", str(log), "--state", str(state))
     again = up("--log", str(log), "--state", str(state))
     assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
