@@ -155,8 +155,10 @@ class KafkaConsumer:
         self._heard = self._now()
 
     def _offsets(self, ask: Callable[..., dict[TopicPartition, int]]) -> dict[int, int]:
+        if not (assigned := list(self._consumer.assignment())):
+            return {}
         with translated(self._settings, f"asking for the offsets of {self._topic}"):
-            found = ask(list(self._consumer.assignment()), timeout_ms=int(self._settings.connect_timeout * 1000))
+            found = ask(assigned, timeout_ms=int(self._settings.connect_timeout * 1000))
         return {at.partition: offset for at, offset in sorted(found.items())}
 
     def _hold(self, partitions: Iterable[TopicPartition]) -> None:

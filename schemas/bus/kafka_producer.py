@@ -16,7 +16,7 @@ from kafka import errors
 from schemas.bus.kafka_client import client_options, connect, culprit, explained, translated
 from schemas.bus.kafka_topic import MAX_MESSAGE_BYTES, ensure_topic
 from schemas.bus.port import check_size
-from schemas.errors import BusMismatch, BusUnavailable
+from schemas.errors import BusLost, BusMismatch, BusUnavailable
 from schemas.settings import KafkaSettings
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class KafkaProducer:
         self._confirmed = [0] * partitions
         self._buffered = 0
         self._closed = False
-        self._ended: BusUnavailable | BusMismatch | None = None
+        self._ended: str | None = None
         options = client_options(settings, client) | {
             "acks": "all",
             "enable_idempotence": True,
@@ -118,7 +118,7 @@ class KafkaProducer:
         except BusUnavailable as error:
             logger.error("closed with records not confirmed topic=%s: %s", self._topic, error)
         with self._change:
-            self._ended = BusUnavailable(f"the producer of {self._topic} is closed")
+            self._ended = f"the producer of {self._topic} is closed"
             self._change.notify_all()
         # The library's close waits for what is unsent and then raises, unless its sender was told to give up.
         self._producer._sender.force_close()
@@ -153,16 +153,16 @@ class KafkaProducer:
 
     def _check(self) -> None:
         if self._ended is not None:
-            raise type(self._ended)(str(self._ended))
+            raise BusLost(self._ended)
 
     def _on_confirmed(self, partition: int, size: int, metadata: object) -> None:
         self._count(partition, size)
 
     def _on_refused(self, partition: int, size: int, error: errors.KafkaError) -> None:
-        ended = explained(error, self._settings, f"a record of {self._topic} was lost")
+        reason = explained(error, self._settings, f"a record of {self._topic} was lost")
         with self._change:
             if self._ended is None:
-                self._ended = type(ended)(f"{ended}: open another producer, and list again")
+                self._ended = f"{reason}: open another producer, and list again"
         self._count(partition, size)
 
     def _count(self, partition: int, size: int) -> None:

@@ -99,7 +99,7 @@ def open_topic(directory: Path, topic: str, partitions: int | None = None) -> Lo
         with (path / "topic.json").open("rb") as file:
             status = os.fstat(file.fileno())
             found = json.load(file)
-        layout, count, created = found["format"], found["partitions"], str(found["created"])
+        layout, count, created = found["format"], int(found["partitions"]), str(found["created"])
     except FileNotFoundError as error:
         raise BusUnavailable(f"{directory} holds no topic {topic} (yet): its writer makes it") from error
     except OSError as error:

@@ -69,6 +69,11 @@ class KafkaBroker:
         return self._home / "broker.pem"
 
     @property
+    def running(self) -> bool:
+        """Whether the broker's process is there."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
     def _home(self) -> Path:
         assert self._directory is not None, "the broker was never started"
         return self._directory

@@ -80,10 +80,11 @@ class Reading:
 
 
 def eventually(condition: Callable[[], bool], seconds: float = SECONDS, what: Callable[[], str] = str) -> None:
-    """Return when the condition holds; it paces itself."""
+    """Return when the condition holds, which may do its own waiting."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} s: {what()}"
+        time.sleep(0.002)
 
 
 def publish(producer: Producer, partition: int, names: range | list[str]) -> None:
