@@ -14,7 +14,7 @@ from schemas.bus.log import (
     LogProducer,
 )
 from schemas.errors import BusLost, BusMismatch, BusUnavailable
-from tests.schemas.bus_contract import Reading, values
+from tests.schemas.bus_contract import Reading, publish, values
 from tests.schemas.log_bus import only_segment, read_all, spawn, write
 
 
