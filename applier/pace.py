@@ -12,7 +12,7 @@ from applier.backoff import delay
 class Pace:
     """Additive increase, multiplicative decrease of the concurrency, with pauses; times are monotonic seconds."""
 
-    def __init__(self, ceiling: int, *, first_pause: float = 0.1, longest_pause: float = 15.0) -> None:
+    def __init__(self, ceiling: int, *, first_pause: float = 0.1, longest_pause: float = 5.0) -> None:
         self._ceiling = ceiling
         self._allowed = float(ceiling)
         self._first = first_pause

@@ -76,6 +76,20 @@ _LEAVING = text("""
     JOIN apply_state a ON a.object_uuid = n.uuid
     WHERE d.uuid = ANY(CAST(:uuids AS uuid[])) AND NOT d.absent
 """)
+# An address goes back to the pool when its instance-ip is deleted, so the node must have let go of the port before:
+# the link from the node counts as needing the address.
+_UNLINKS = text("""
+    SELECT link.uuid::text, iip.from_uuid::text, link.uuid::text, link.type, link.fq_name, link.absent,
+           a.applied_generation IS NOT NULL AS in_place,
+           a.status <> 'dead' AND a.next_attempt_at <= now() AS due
+    FROM desired_edge iip
+    JOIN desired_edge vmi ON vmi.from_uuid = iip.to_uuid
+    JOIN desired_object machine ON machine.uuid = vmi.to_uuid AND machine.type = 'virtual-machine'
+    JOIN desired_edge vm ON vm.to_uuid = machine.uuid
+    JOIN desired_object link ON link.uuid = vm.from_uuid AND link.type = 'link' AND link.absent
+    JOIN apply_state a ON a.object_uuid = link.uuid
+    WHERE iip.from_uuid = ANY(CAST(:uuids AS uuid[]))
+""")
 _MOST_REFERRERS = 20_000
 """Referrers looked at for the deletes of one load: beyond, Contrail's 409 says what is left."""
 _ROUNDS = 10
@@ -149,6 +163,8 @@ def _look_around(connection: Connection, fresh: Sequence[Row], found: _Found) ->
         wanted += _add(connection.execute(_LEAVING, {"uuids": names}), found)
     if going:
         wanted += _add(connection.execute(_REFERRERS, {"uuids": going, "most": _MOST_REFERRERS}), found)
+    if addresses := [row.uuid for row in fresh if row.absent and row.type == "instance-ip"]:
+        wanted += _add(connection.execute(_UNLINKS, {"uuids": addresses}), found)
     return wanted
 
 

@@ -86,6 +86,10 @@ class DesiredStore:
         """What is not applied, with its status and reason."""
         return [f"{s.type} {s.fq_name}: {s.status} {s.reason}" for s in self.states().values() if s.status != "applied"]
 
+    def reasons(self) -> set[str]:
+        """Reasons of everything that is not applied."""
+        return {state.reason for state in self.states().values()}
+
     def _all(self, query: str) -> Iterable[Any]:
         with self.engine.connect() as connection:
             return connection.execute(text(query)).all()

@@ -70,7 +70,15 @@ class Pod:
         return self.machine, self.interface, self.address, self.link
 
 
-def pod(namespace: str, name: str, *, node: str = "node-1", uid: str = "", labels: str = "{}") -> Pod:
+def pod(
+    namespace: str,
+    name: str,
+    *,
+    node: str = "node-1",
+    node_address: str = "192.0.2.1",
+    uid: str = "",
+    labels: str = "{}",
+) -> Pod:
     """Objects of a pod; the same name gives the same uid unless one is given."""
     uid = uid or str(uuid_module.uuid5(uuid_module.NAMESPACE_DNS, f"{namespace}/{name}"))
     owner = project(namespace)
@@ -116,6 +124,6 @@ def pod(namespace: str, name: str, *, node: str = "node-1", uid: str = "", label
         target_type="virtual-machine",
         target_fq_name=machine.fq_name,
         target_uuid=machine.uuid,
-        owner_address="192.0.2.1",
+        owner_address=node_address,
     )
     return Pod(machine, interface, address, link)

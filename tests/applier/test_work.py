@@ -118,6 +118,22 @@ def test_what_due_work_needs_comes_along_beyond_the_limit(store: DesiredStore) -
     assert planned.steps[-1].row.type == "instance-ip"
 
 
+def test_case_72_an_address_is_given_back_after_the_node_let_go_of_the_port(store: DesiredStore) -> None:
+    web = shop(store)
+    finish(store)
+    store.remove(*web.objects)
+    work = due(store)
+    order = [step.row.uuid for step in plan(work.rows, work.edges, work.neighbours).steps]
+    assert order == [o.uuid for o in (web.link, web.address, web.interface, web.machine)]
+    (link,) = [row for row in work.rows if row.uuid == web.link.uuid]
+    record(store.engine, [Result(link, Status.PENDING, "no answer", 1, 60.0)])
+    work = due(store)
+    planned = plan(work.rows, work.edges, work.neighbours)
+    assert not planned.steps
+    (reason,) = [b.reason for b in planned.blocked if b.row.uuid == web.address.uuid]
+    assert reason.startswith("waits for the deletion of link from virtual-router")
+
+
 def test_work_that_is_not_due_blocks_by_name(store: DesiredStore) -> None:
     web = shop(store)
     rows = rows_of(due(store))
