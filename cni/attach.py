@@ -114,7 +114,7 @@ class Attacher:
         try:
             self._take_over(record, again=own is not None)
             tap_mac = self._kernel.plug(interface, request.netns, record.label)
-            self._vrouter.announce(interface, request.attachment, request.netns)
+            self._vrouter.announce(interface, request.attachment, request.netns, wait=patience.left)
             self._wait_until_operational(interface, patience)
             record = replace(record, phase=ATTACHED, tap_mac=tap_mac)
             self._records.put(record)
@@ -140,16 +140,16 @@ class Attacher:
 
     def _wait_until_operational(self, interface: Interface, patience: Patience) -> None:
         patience.restart()
-        while (lacking := self._lacking(interface)) is not None:
+        while (lacking := self._lacking(interface, patience.left)) is not None:
             if not patience.pause():
                 raise AddressPending(
                     f"pod {interface.namespace}/{interface.pod}: the vrouter agent has taken port {interface.tap} "
                     f"but not made it work: {lacking} (waited {patience.waited:.1f} s)"
                 )
 
-    def _lacking(self, interface: Interface) -> str | None:
+    def _lacking(self, interface: Interface, wait: float) -> str | None:
         """What the agent's port still lacks; None when it is as it should be."""
-        states = self._vrouter.ports(interface.machine_uuid)
+        states = self._vrouter.ports(interface.machine_uuid, wait=wait)
         port = next((state for state in states if state.interface_uuid == interface.interface_uuid), None)
         if port is None:
             return "it does not list it (has it received the machine, the network and the address from the controller?)"

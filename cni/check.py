@@ -31,7 +31,7 @@ class Checker:
             raise RequestRefused(NOT_AS_ADDED, f"{request.attachment} is not attached")
         interface = record.interface
         faults = [*_unlike_previous(record, request.previous), *self._kernel.faults(interface, request.netns)]
-        ports = self._vrouter.ports(interface.machine_uuid)
+        ports = self._vrouter.ports(interface.machine_uuid, wait=request.timeout * 0.9)
         if not any(port.interface_uuid == interface.interface_uuid and port.tap == interface.tap for port in ports):
             faults.append(f"the vrouter agent does not have port {interface.tap}")
         if faults:

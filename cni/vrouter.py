@@ -11,6 +11,7 @@ import contextlib
 import http.client
 import json
 import logging
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 Json = Any
 _LARGEST = 1 << 20
+_AT_ONCE = 4
+"""Calls under way at once: the agent serves them one by one, and a call's time shall not be spent in its queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +39,15 @@ class PortState:
 
 
 class PortAgent(Protocol):
-    """What ADD, DEL, CHECK and STATUS need of the vrouter agent; each call may raise AgentUnavailable."""
+    """What ADD, DEL, CHECK and STATUS need of the vrouter agent; each call may raise AgentUnavailable.
 
-    def announce(self, interface: Interface, attachment: Attachment, netns: str) -> None:
+    `wait` is how many seconds a call may wait for its turn.
+    """
+
+    def announce(self, interface: Interface, attachment: Attachment, netns: str, *, wait: float) -> None:
         """Tell of a port; raises AgentRefused when the agent does not take it."""
 
-    def ports(self, machine_uuid: str) -> tuple[PortState, ...]:
+    def ports(self, machine_uuid: str, *, wait: float) -> tuple[PortState, ...]:
         """Operational ports of the machine; () while it is unknown or has none."""
 
     def withdraw(self, machine_uuid: str) -> None:
@@ -66,22 +72,23 @@ def port_message(interface: Interface, attachment: Attachment, netns: str) -> di
 
 
 class VrouterAgent:
-    """The agent at an address; thread-safe, because it keeps nothing."""
+    """The agent at an address; thread-safe. A call takes at most `timeout` seconds from its turn on."""
 
     def __init__(self, host: str, port: int, *, timeout: float) -> None:
         self._host = host
         self._port = port
         self._timeout = timeout
+        self._turns = threading.BoundedSemaphore(_AT_ONCE)
 
-    def announce(self, interface: Interface, attachment: Attachment, netns: str) -> None:
+    def announce(self, interface: Interface, attachment: Attachment, netns: str, *, wait: float) -> None:
         """POST /vm."""
-        status, text = self._call("POST", "/vm", port_message(interface, attachment, netns))
+        status, text = self._call("POST", "/vm", port_message(interface, attachment, netns), wait=wait)
         if status != 200:
             raise self._refused(f"port {interface.interface_uuid} ({interface.tap})", status, text)
 
-    def ports(self, machine_uuid: str) -> tuple[PortState, ...]:
+    def ports(self, machine_uuid: str, *, wait: float) -> tuple[PortState, ...]:
         """GET /vm/<machine>."""
-        status, text = self._call("GET", f"/vm/{machine_uuid}")
+        status, text = self._call("GET", f"/vm/{machine_uuid}", wait=wait)
         if status == 404:
             return ()
         if status != 200:
@@ -107,7 +114,17 @@ class VrouterAgent:
     def _place(self) -> str:
         return f"{self._host}:{self._port}"
 
-    def _call(self, method: str, path: str, body: Json = None) -> tuple[int, str]:
+    def _call(self, method: str, path: str, body: Json = None, *, wait: float | None = None) -> tuple[int, str]:
+        if not self._turns.acquire(timeout=2 * self._timeout if wait is None else wait):
+            raise AgentUnavailable(
+                f"vrouter agent at {self._place}: it does not keep up with {method} {path} and others"
+            )
+        try:
+            return self._exchange(method, path, body)
+        finally:
+            self._turns.release()
+
+    def _exchange(self, method: str, path: str, body: Json) -> tuple[int, str]:
         connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
         try:
             content = None if body is None else json.dumps(body)

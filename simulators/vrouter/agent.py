@@ -6,7 +6,6 @@ Runs in one event loop; the configuration source and the forwarder block, so eac
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -28,11 +27,12 @@ _FOLLOW_EVERY = 0.1
 
 @dataclass(slots=True)
 class _Port:
-    """An announced port: whether its tap is forwarded, and whether its gateway is answered."""
+    """An announced port: is its tap forwarded, is its gateway answered, is somebody at work on one of both."""
 
     port: VmPort | NovaPort
     forwarded: bool = False
     served: bool = False
+    busy: bool = False
 
 
 class Agent:
@@ -77,7 +77,7 @@ class Agent:
         """Until cancelled, complete ports whose tap or configuration comes later."""
         while True:
             for port in list(self._ports.values()):
-                if not port.served:
+                if not port.served and not port.busy:
                     await self._complete(port)
             await asyncio.sleep(_FOLLOW_EVERY)
 
@@ -144,7 +144,8 @@ class Agent:
         if self._forwarder is None:
             entry.served = True
             return
-        with contextlib.suppress(OSError):
+        entry.busy = True
+        try:
             if not entry.forwarded:
                 await self._forward(self._forwarder.attach, port.tap, port.network_uuid)
                 entry.forwarded = True
@@ -154,6 +155,10 @@ class Agent:
             if mine is not None and mine.assignments and self._ports.get(port.interface_uuid) is entry:
                 await self._forward(self._forwarder.serve, port.tap, mine.assignments)
                 entry.served = True
+        except OSError as error:
+            logger.debug("port not forwarded yet tap=%s error=%s", port.tap, error)
+        finally:
+            entry.busy = False
 
     async def _ask(self, question: Callable[..., Any], *arguments: object) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._config_thread, question, *arguments)

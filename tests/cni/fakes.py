@@ -75,7 +75,7 @@ class FakeVrouter:
     shows: dict[str, str] = field(default_factory=dict)
     on_announce: Callable[[], None] | None = None
 
-    def announce(self, interface: Interface, attachment: Attachment, netns: str) -> None:
+    def announce(self, interface: Interface, attachment: Attachment, netns: str, *, wait: float) -> None:
         """See PortAgent."""
         self._call(f"announce {interface.tap}")
         if self.on_announce is not None:
@@ -84,7 +84,7 @@ class FakeVrouter:
             raise self.refuses
         self.announced.setdefault(interface.machine_uuid, {})[interface.interface_uuid] = (interface, attachment)
 
-    def ports(self, machine_uuid: str) -> tuple[PortState, ...]:
+    def ports(self, machine_uuid: str, *, wait: float) -> tuple[PortState, ...]:
         """See PortAgent."""
         self._call("ports")
         if self.slow > 0:

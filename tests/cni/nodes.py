@@ -87,8 +87,9 @@ class Node:
             "CONTRAIL_KUBE_CNI_SOCKET": str(self.socket),
             "CONTRAIL_KUBE_CNI_STATE_DIR": str(self.state_dir),
             "CONTRAIL_KUBE_CNI_PORTS_DIR": str(self.ports_dir),
-            "CONTRAIL_KUBE_CNI_VROUTER_TIMEOUT": "2",
             "CONTRAIL_KUBE_CNI_DEADLINE": str(self._deadline),
+            # The simulated vrouter shares an interpreter with the test, which stands still while it starts plugins.
+            "CONTRAIL_KUBE_CNI_VROUTER_TIMEOUT": "10",
         }
         program = [sys.executable, "-m", "tests.cni.agent_process", str(self.directory / "rows.json")]
         self.socket.unlink(missing_ok=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,18 +34,18 @@ def simulator(tmp_path: Path) -> Iterator[VrouterSimulator]:
 def test_a_port_is_announced_seen_and_withdrawn(simulator: VrouterSimulator) -> None:
     agent = VrouterAgent("127.0.0.1", simulator.port, timeout=5)
     agent.check()
-    assert agent.ports(UID) == ()
-    agent.announce(INTERFACE, CONTAINER, "/run/netns/x")
-    agent.announce(INTERFACE, CONTAINER, "/run/netns/x")
-    assert agent.ports(UID) == (PortState(row().interface_uuid, INTERFACE.tap, row().mac, "10.47.255.250"),)
+    assert agent.ports(UID, wait=5) == ()
+    agent.announce(INTERFACE, CONTAINER, "/run/netns/x", wait=5)
+    agent.announce(INTERFACE, CONTAINER, "/run/netns/x", wait=5)
+    assert agent.ports(UID, wait=5) == (PortState(row().interface_uuid, INTERFACE.tap, row().mac, "10.47.255.250"),)
     agent.withdraw(UID)
     agent.withdraw(UID)
-    assert agent.ports(UID) == () and simulator.announced == ()
+    assert agent.ports(UID, wait=5) == () and simulator.announced == ()
 
 
 def test_the_files_that_the_agent_leaves_are_removed(simulator: VrouterSimulator, tmp_path: Path) -> None:
     agent, files = VrouterAgent("127.0.0.1", simulator.port, timeout=5), PortFiles(tmp_path / "ports")
-    agent.announce(INTERFACE, CONTAINER, "/run/netns/x")
+    agent.announce(INTERFACE, CONTAINER, "/run/netns/x", wait=5)
     agent.withdraw(UID)
     assert (tmp_path / "ports" / "k8s__shop__web-0" / row().interface_uuid).exists()
     files.remove("k8s__shop__web-0", row().interface_uuid)
@@ -55,14 +56,14 @@ def test_the_files_that_the_agent_leaves_are_removed(simulator: VrouterSimulator
 def test_a_refusal_is_told_in_the_agents_words(simulator: VrouterSimulator, tmp_path: Path) -> None:
     (tmp_path / "ports" / "k8s__shop__web-0").write_text("in the way")
     with pytest.raises(AgentRefused, match="500 Writing of Json string to file failed"):
-        VrouterAgent("127.0.0.1", simulator.port, timeout=5).announce(INTERFACE, CONTAINER, "/x")
+        VrouterAgent("127.0.0.1", simulator.port, timeout=5).announce(INTERFACE, CONTAINER, "/x", wait=5)
 
 
 def test_an_absent_agent_is_unavailable() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         agent = VrouterAgent("127.0.0.1", probe.getsockname()[1], timeout=1)
-        for call in (agent.check, lambda: agent.ports(UID), lambda: agent.withdraw(UID)):
+        for call in (agent.check, lambda: agent.ports(UID, wait=5), lambda: agent.withdraw(UID)):
             with pytest.raises(AgentUnavailable, match="refused"):
                 call()
 
@@ -99,9 +100,31 @@ def _answering(status: int, text: bytes) -> Iterator[int]:
 @pytest.mark.parametrize("text", [b"nonsense", b"{}x", b"[1]", b'[{"id": "x"}]', b"\xff\xfe", b"null", b"[" * 5000])
 def test_case_96_an_answer_that_cannot_be_read_is_refused(text: bytes) -> None:
     with _answering(200, text) as port, pytest.raises(AgentRefused, match="cannot read"):
-        VrouterAgent("127.0.0.1", port, timeout=5).ports(UID)
+        VrouterAgent("127.0.0.1", port, timeout=5).ports(UID, wait=5)
 
 
 def test_somebody_else_on_the_port_is_refused() -> None:
     with _answering(403, b"<html>forbidden</html>") as port, pytest.raises(AgentRefused, match="403"):
         VrouterAgent("127.0.0.1", port, timeout=5).check()
+
+
+def test_an_agent_with_too_much_to_do_is_not_asked_more(simulator: VrouterSimulator) -> None:
+    with socket.socket() as listener, contextlib.ExitStack() as stack:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        agent = VrouterAgent("127.0.0.1", listener.getsockname()[1], timeout=30)
+        hanging = [threading.Thread(target=lambda: _ignore(agent.check)) for _ in range(4)]
+        for thread in hanging:
+            thread.start()
+        accepted = [stack.enter_context(listener.accept()[0]) for _ in hanging]
+        with pytest.raises(AgentUnavailable, match="does not keep up"):
+            agent.ports(UID, wait=0.05)
+        for peer in accepted:
+            peer.shutdown(socket.SHUT_RDWR)
+        for thread in hanging:
+            thread.join()
+
+
+def _ignore(call: Callable[[], None]) -> None:
+    with contextlib.suppress(AgentUnavailable):
+        call()

@@ -37,7 +37,7 @@ def unavailable() -> str | None:
 @contextmanager
 def namespace(prefix: str) -> Iterator[str]:
     """A fresh namespace; yields its path."""
-    name = f"{prefix}-{secrets.token_hex(3)}"
+    name = f"{prefix}-{secrets.token_hex(6)}"
     subprocess.run(["ip", "netns", "add", name], check=True)
     try:
         yield f"/run/netns/{name}"

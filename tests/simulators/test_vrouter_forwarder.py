@@ -51,7 +51,7 @@ def _plug(node: UnderlayNode, netns: str, number: int, *, announce: bool = True)
     def work() -> None:
         Netlink().plug(interface, netns, Label("test", container))
         if announce:
-            VrouterAgent("127.0.0.1", 9091, timeout=5).announce(interface, container, netns)
+            VrouterAgent("127.0.0.1", 9091, timeout=5).announce(interface, container, netns, wait=5)
 
     inside(node.netns, work)
     return interface.tap
@@ -89,7 +89,7 @@ def test_a_tap_that_comes_after_its_announcement_is_forwarded(node: UnderlayNode
         _plug(node, a, 0)
         interface = interface_of((PODS[1],), "eth0", 1500)
         agent = VrouterAgent("127.0.0.1", 9091, timeout=5)
-        inside(node.netns, lambda: agent.announce(interface, Attachment("c1", "eth0"), b))
+        inside(node.netns, lambda: agent.announce(interface, Attachment("c1", "eth0"), b, wait=5))
         _plug(node, b, 1, announce=False)
         assert ping(a, "10.47.255.249")
 
@@ -114,7 +114,9 @@ def test_three_nodes_share_a_network_and_each_answers_for_the_gateway(underlay: 
 
             def work() -> None:
                 Netlink().plug(interface, spaces[2], Label("test", Attachment("c9", "eth0")))
-                VrouterAgent("127.0.0.1", 9091, timeout=5).announce(interface, Attachment("c9", "eth0"), spaces[2])
+                VrouterAgent("127.0.0.1", 9091, timeout=5).announce(
+                    interface, Attachment("c9", "eth0"), spaces[2], wait=5
+                )
 
             inside(c.netns, work)
             for space, others in zip(spaces, ((249, 247), (250, 247), (250, 249)), strict=True):
