@@ -3,60 +3,82 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 
+from schemas.errors import SettingsError
 from schemas.logs import configure
+from schemas.settings import ProcessSettings, check_unknown, from_env
 from simulators.contrail.server import ContrailSimulator
+from simulators.contrail.settings import SimulatorSettings
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run it; returns the exit code."""
-    options = _parser().parse_args(arguments)
-    configure("contrail-simulator", log_format="text")
+    asked = vars(_parser().parse_args(arguments))
+    try:
+        check_unknown(environ, (SimulatorSettings,))
+        process = from_env(ProcessSettings, environ, defaults={"log_format": "text"})
+        read = from_env(SimulatorSettings, environ)
+        given = {spec.name: asked[spec.name] for spec in fields(read) if asked.get(spec.name) is not None}
+        if "nodes" in given:
+            given["nodes"] = tuple(given["nodes"])
+        settings = SimulatorSettings(**{spec.name: getattr(read, spec.name) for spec in fields(read)} | given)
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    configure("contrail-simulator", level=process.log_level, log_format=process.log_format)
+    return _serve(settings)
+
+
+def _serve(settings: SimulatorSettings) -> int:
     simulator = ContrailSimulator(
-        host=options.host,
-        port=options.port,
-        latency=options.latency / 1000,
-        nodes=dict(options.node),
-        verbose=options.verbose,
+        host=settings.host,
+        port=settings.port,
+        latency=settings.latency,
+        nodes=settings.routers(),
+        verbose=settings.verbose,
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: simulator.request_stop())
     try:
         simulator.start()
     except OSError as error:
-        sys.stderr.write(f"cannot listen on {options.host}:{options.port}: {error}; is another one running there?\n")
+        where = f"{settings.host}:{settings.port}"
+        sys.stderr.write(f"cannot listen on {where}: {error.strerror or error}; is another one running there?\n")
         return 1
-    sys.stdout.write(f"Contrail config API simulator at {simulator.url}\n")
+    sys.stdout.write(f"simulated Contrail config API at {simulator.url}\n")
     sys.stdout.flush()
     simulator.wait()
     return 0
 
 
-def _node(text: str) -> tuple[str, str]:
-    name, equals, address = text.partition("=")
-    if not name or not equals or not address:
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=ADDRESS")
-    return name, address
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m simulators.contrail", description=__doc__)
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    parser.add_argument("--port", type=int, default=8082, help="port to listen on; 0 picks a free one")
-    parser.add_argument("--latency", type=float, default=0.0, metavar="MS", help="milliseconds before each answer")
+    parser = argparse.ArgumentParser(
+        prog="python -m simulators.contrail",
+        description="Simulated Contrail config API. Every option can also be set in the environment: "
+        "CONTRAIL_KUBE_SIMULATOR_HOST, _PORT, _LATENCY (seconds), _NODES, _VERBOSE.",
+    )
+    parser.add_argument("--host", help="address to listen on (127.0.0.1)")
+    parser.add_argument("--port", type=int, help="port to listen on (8082); 0 picks a free one")
+    parser.add_argument("--latency", type=_seconds, metavar="MS", help="milliseconds before each answer (0)")
     parser.add_argument(
         "--node",
-        type=_node,
+        dest="nodes",
         action="append",
-        default=[],
         metavar="NAME=ADDRESS",
         help="a node whose virtual-router exists from the start; can be given several times",
     )
-    parser.add_argument("--verbose", action="store_true", help="log every request")
+    parser.add_argument("--verbose", action="store_true", default=None, help="log every request")
     return parser
 
 
+def _seconds(milliseconds: str) -> float:
+    return float(milliseconds) / 1000
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:], os.environ))

@@ -15,7 +15,11 @@ from simulators.contrail.validation import check_properties, check_references
 
 _KEPT_ID_PERMS = ("enable", "description")
 """What a PUT may change of id_perms; the rest is taken from the object without a word."""
-_FIRST = {"tag": ("virtual-network",), "virtual-network": ("instance-ip",)}
+_FIRST = {
+    "tag": ("virtual-network",),
+    "virtual-network": ("instance-ip",),
+    "virtual-machine-interface": ("instance-ip",),
+}
 """Which referrers a refused delete names first; otherwise in the order of the model."""
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import uuid as uuids
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 import msgspec
 
 from simulators.contrail.answers import Answer, Call, Json, Refusal, internal
 from simulators.contrail.references import type_named
-from simulators.contrail.rendering import View, is_true, listed, summary, whole
+from simulators.contrail.rendering import View, detailed, is_true, listed, summary
 from simulators.contrail.state import Item, State
 
 _FROM_THE_START = ("", "None")
@@ -134,7 +133,4 @@ def _rendered(state: State, type_: str, items: Iterable[Item], query: Mapping[st
         if view.fields is None:
             return [summary(item, view) for item in items]
         return [listed(state, item, view) for item in items]
-    # Details hold all properties and references; of children and back references only what is asked for.
-    all_of_it = replace(view, fields=None, children=False, back_references=False)
-    more = view.fields or frozenset()
-    return [{type_: whole(state, item, all_of_it) | listed(state, item, replace(view, fields=more))} for item in items]
+    return [{type_: detailed(state, item, view)} for item in items]

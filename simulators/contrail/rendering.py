@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from schemas.contrail.types import TYPES
 from simulators.contrail.answers import Json
@@ -54,8 +54,14 @@ def summary(item: Item, view: View) -> dict[str, Json]:
 
 
 def listed(state: State, item: Item, view: View) -> dict[str, Json]:
-    """An object in a list that asks for fields."""
-    return summary(item, view) | _parent(item) | _chosen(state, item, view, view.fields or ())
+    """An object in a list that asks for fields; only the object itself has a link."""
+    return summary(item, view) | _parent(item) | _chosen(state, item, replace(view, base=None), view.fields or ())
+
+
+def detailed(state: State, item: Item, view: View) -> dict[str, Json]:
+    """An object in a list of details: all properties and references, and of the rest the fields that are asked for."""
+    all_of_it = View(base=None, children=False, back_references=False)
+    return whole(state, item, all_of_it) | listed(state, item, view)
 
 
 def whole(state: State, item: Item, view: View) -> dict[str, Json]:
