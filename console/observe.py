@@ -13,7 +13,10 @@ from schemas.store.engine import store_errors
 LATELY = 5.0
 """Seconds over which the rate of applied objects is taken."""
 
-_RESOURCES = text("SELECT kind, count(*) FROM k8s_resource WHERE cluster = :cluster GROUP BY kind")
+# The cluster's settings are kept as a resource too, but are none of Kubernetes'.
+_RESOURCES = text(
+    "SELECT kind, count(*) FROM k8s_resource WHERE cluster = :cluster AND kind <> 'Settings' GROUP BY kind"
+)
 _STATUSES = text(
     """
     SELECT d.type = 'link', a.status, count(*),

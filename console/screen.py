@@ -24,6 +24,8 @@ _STATE_STYLE = {"ready": "green", "pending": "yellow", "blocked": "magenta", "fa
 _HEADINGS = ("NAMESPACE", "POD", "NODE", "NETWORK", "ADDRESS", "STATE")
 _LEAST = (9, 12, 6, 8, 7, 7)
 """Widths below which a column is not squeezed."""
+_NETWORK = 3
+"""The column that is squeezed before any other: networks are few, and pods differ in the ends of their names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +94,13 @@ def service_state(standing: Standing, waiting: str | None) -> tuple[str, str]:
     return "running", "green"
 
 
-def fit(natural: Sequence[int], least: Sequence[int], room: int) -> list[int]:
-    """Widths of columns that fit into `room` together: the widest ones are squeezed first, down to `least`."""
+def fit(natural: Sequence[int], least: Sequence[int], room: int, *, first: int) -> list[int]:
+    """Widths of columns that fit into `room` together, none below `least`.
+
+    The column `first` is squeezed before the others, and then whichever is widest.
+    """
     widths = list(natural)
+    widths[first] = min(widths[first], max(least[first], widths[first] - (sum(widths) - room)))
     while sum(widths) > room:
         loose = [i for i, width in enumerate(widths) if width > least[i]]
         if not loose:
@@ -152,7 +158,7 @@ def _networks(networks: Sequence[NetworkLine], width: int) -> list[Text]:
 def _pods(pods: Sequence[PodLine], width: int) -> list[Text]:
     rows = [(p.namespace, p.name, p.node or "-", short(p.network), p.address or "-", p.state) for p in pods]
     natural = [max(len(inert(row[i])) for row in (_HEADINGS, *rows)) for i in range(len(_HEADINGS))]
-    widths = fit(natural, _LEAST, width - len(GAP) * (len(_HEADINGS) - 1))
+    widths = fit(natural, _LEAST, width - len(GAP) * (len(_HEADINGS) - 1), first=_NETWORK)
     lines = [Text(GAP.join(h.ljust(w) for h, w in zip(_HEADINGS, widths, strict=True))[:width], style="bold")]
     for row in rows:
         text = GAP.join(cells(cell, w).ljust(w) for cell, w in zip(row, widths, strict=True))[:width]

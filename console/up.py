@@ -109,9 +109,9 @@ def run(plan: Plan, environ: Mapping[str, str], *, signals: Signals, live: bool,
     try:
         with pipeline:
             _say(f"logs and state are in {pipeline.state.path}" + ("" if pipeline.state.kept else " (until the end)"))
-            settled = (_live if live else _plainly)(pipeline, signals, once=once)
+            settled = _live(pipeline, signals, once=once) if live else _plainly(pipeline, signals)
             code = _conclude(pipeline) if settled and once else 0
-            _say("stopping" if code == 0 else f"stopping; the logs said more: {pipeline.state.logs}")
+            _say(f"stopping: {plain.progress(pipeline.observer.latest)}" if live else "stopping")
     except Interrupted:
         return 0
     return code
@@ -157,7 +157,7 @@ def _view(pipeline: Pipeline, began: float) -> View:
     )
 
 
-def _plainly(pipeline: Pipeline, signals: Signals, *, once: bool) -> bool:
+def _plainly(pipeline: Pipeline, signals: Signals) -> bool:
     """Progress lines on standard error; returns whether everything was applied when it ended."""
     said, said_at = "", time.monotonic()
     while not signals.stopping():

@@ -97,10 +97,11 @@ def test_case_96_names_cannot_drive_the_terminal() -> None:
     assert "\\x1b]0;pwned\\x07\\n[bold red]\\u202e" in text, "shown as it is, not read as markup"
 
 
-def test_the_widest_column_is_squeezed_first() -> None:
-    assert fit([10, 50, 20], [5, 5, 5], 60) == [10, 30, 20]
-    assert fit([10, 10], [10, 10], 5) == [10, 10]
-    assert fit([3, 4], [9, 9], 100) == [3, 4]
+def test_one_column_is_squeezed_first_and_then_the_widest() -> None:
+    assert fit([10, 50, 20], [5, 5, 5], 70, first=2) == [10, 50, 10]
+    assert fit([10, 50, 20], [5, 5, 5], 60, first=2) == [10, 45, 5]
+    assert fit([10, 10], [10, 10], 5, first=0) == [10, 10]
+    assert fit([3, 4], [9, 9], 100, first=1) == [3, 4]
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0s"), (59.9, "59s"), (184, "3m04s"), (7500, "2h05m")])
