@@ -15,6 +15,7 @@ from tests.watchers.folded import Folded
 from tests.watchers.memory_bus import MemoryBus
 from tests.watchers.patience import eventually
 from watchers.kinds import Kind, pod
+from watchers.publisher import PART as BUS
 from watchers.service import run
 from watchers.settings import WatchersSettings
 
@@ -73,6 +74,7 @@ def watching(
     if tmp_path is not None:
         settings.setdefault("epoch_file", str(tmp_path / "epochs.json"))
     running = Watching(bus or MemoryBus(), Health(), threading.Event())
+    running.health.not_ready(BUS, "not started")
 
     def body() -> None:
         try:
