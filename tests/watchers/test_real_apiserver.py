@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from kubernetes.client import Configuration
 
 from schemas.bus.log import LogConsumer, LogProducer
@@ -33,6 +34,7 @@ from watchers.settings import WatchersSettings
 
 pytestmark = pytest.mark.kubernetes
 
+ROLE = Path(__file__).parents[2] / "deploy" / "kubernetes" / "watchers-rbac.yaml"
 SPEC = {"containers": [{"name": "web", "image": "example.org/web:1", "ports": [{"containerPort": 80, "name": "http"}]}]}
 LEASE = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases"
 
@@ -324,3 +326,17 @@ def test_the_log_directory_holds_what_the_cluster_has(
         stop.set()
         thread.join(15)
     assert not thread.is_alive()
+
+
+def test_the_role_in_deploy_is_enough(kubernetes_cluster: KubernetesCluster, tmp_path: Path) -> None:
+    admin = kubernetes_cluster.admin
+    for document in yaml.safe_load_all(ROLE.read_text()):
+        namespace = document["metadata"].get("namespace")
+        group = f"/apis/{document['apiVersion']}" if "/" in document["apiVersion"] else "/api/v1"
+        scope = f"/namespaces/{namespace}" if namespace else ""
+        admin.request("POST", f"{group}{scope}/{document['kind'].lower()}s", document)
+    account = "/api/v1/namespaces/kube-system/serviceaccounts/contrail-kube-watchers/token"
+    token = admin.request("POST", account, {"spec": {"expirationSeconds": 3600}})["status"]["token"]
+    with watching(_load(replace(admin, token=token), tmp_path), None, kinds=KINDS) as run:
+        _agree(run, admin)
+        assert {event.source.cluster_uid for event in run.events()} != {""}

@@ -1,0 +1,132 @@
+"""`python -m watchers` as a process."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.rigs.kubernetes import KubernetesCluster
+from tests.rigs.services import ROOT, services
+from tests.watchers.fake_cluster import FakeCluster
+from tests.watchers.objects import namespace
+
+
+def _kubeconfig(directory: Path, server: str) -> str:
+    path = directory / "kubeconfig"
+    path.write_text(
+        json.dumps(
+            {
+                "current-context": "x",
+                "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
+                "clusters": [{"name": "x", "cluster": {"server": server}}],
+                "users": [{"name": "x", "user": {"token": "secret-token"}}],
+            }
+        )
+    )
+    return str(path)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _asked(url: str) -> bytes:
+    """What the endpoint says, b'' while nothing listens."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return bytes(answer.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return bytes(error.read())
+    except OSError:
+        return b""
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("CONTRAIL_KUBE_WATCHERS_KUBECONFG", "x", "did you mean CONTRAIL_KUBE_WATCHERS_KUBECONFIG?"),
+        ("CONTRAIL_KUBE_WATCHERS_READ_TIMEOUT", "300", "accepted are 2.0 to 60.0"),
+        ("CONTRAIL_KUBE_WATCHERS_CONFIRM", "Pods", "are no kinds of"),
+        ("CONTRAIL_KUBE_WATCHERS_KUBECONFIG", "/does/not/exist", "kubeconfig /does/not/exist cannot be used"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_and_exit_code_2(variable: str, value: str, said: str, tmp_path: Path) -> None:
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(tmp_path), variable: value}
+    done = subprocess.run(
+        [sys.executable, "-m", "watchers"], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 2
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("watchers: ")
+    assert said in last
+    assert "Traceback" not in done.stderr
+
+
+def test_case_99_without_an_api_it_waits_and_ends_cleanly_when_told(tmp_path: Path) -> None:
+    server = f"http://127.0.0.1:{_free_port()}"
+    port = _free_port()
+    environment = {
+        "CONTRAIL_KUBE_WATCHERS_KUBECONFIG": _kubeconfig(tmp_path, server),
+        "CONTRAIL_KUBE_WATCHERS_EPOCH_FILE": str(tmp_path / "epochs.json"),
+        "CONTRAIL_KUBE_BUS_DIRECTORY": str(tmp_path / "log"),
+        "CONTRAIL_KUBE_PROCESS_HEALTH_PORT": str(port),
+    }
+    with services(tmp_path) as running:
+        service = running.start("watchers", environment)
+        running.wait("it says what it waits for", lambda: server.encode() in _asked(f"http://127.0.0.1:{port}/readyz"))
+        assert _asked(f"http://127.0.0.1:{port}/livez") == b"ok\n"
+        assert service.terminate(within=15) == 0
+    lines = [json.loads(line) for line in service.log.read_text().splitlines()]
+    waiting = [line for line in lines if "is the API server running" in line["message"]]
+    assert len(waiting) == 1
+    assert lines[-1]["message"] == "stopped"
+
+
+def test_case_89_it_publishes_and_never_logs_the_token(tmp_path: Path) -> None:
+    with FakeCluster() as cluster, services(tmp_path) as running:
+        cluster.put(namespace("shop"), "namespaces")
+        environment = {
+            "CONTRAIL_KUBE_WATCHERS_KUBECONFIG": _kubeconfig(tmp_path, cluster.api.url),
+            "CONTRAIL_KUBE_WATCHERS_EPOCH_FILE": str(tmp_path / "epochs.json"),
+            "CONTRAIL_KUBE_BUS_DIRECTORY": str(tmp_path / "log"),
+            "CONTRAIL_KUBE_PROCESS_LOG_LEVEL": "DEBUG",
+        }
+        service = running.start("watchers", environment)
+        running.wait("it watches", lambda: len(cluster.api.watches()) == 3)
+        assert service.terminate(within=15) == 0
+        assert {request.headers["authorization"] for request in cluster.api.requests} == {"Bearer secret-token"}
+    assert "secret-token" not in service.log.read_text()
+    assert (tmp_path / "log" / "k8s.changes.k8s" / "topic.json").exists()
+
+
+@pytest.mark.kubernetes
+def test_on_a_real_cluster_it_is_ready_counts_and_ends_cleanly(
+    kubernetes_cluster: KubernetesCluster, kubernetes_namespace: str, tmp_path: Path
+) -> None:
+    admin, port = kubernetes_cluster.admin, _free_port()
+    environment = {
+        "CONTRAIL_KUBE_WATCHERS_KUBECONFIG": str(admin.write_kubeconfig(tmp_path / "kubeconfig")),
+        "CONTRAIL_KUBE_WATCHERS_LEASE_NAME": "process",
+        "CONTRAIL_KUBE_BUS_DIRECTORY": str(tmp_path / "log"),
+        "CONTRAIL_KUBE_PROCESS_HEALTH_PORT": str(port),
+    }
+    with services(tmp_path) as running:
+        service = running.start("watchers", environment)
+        running.wait("it is ready", lambda: _asked(f"http://127.0.0.1:{port}/readyz") == b"ok\n")
+        pod = {"metadata": {"name": "web"}, "spec": {"containers": [{"name": "web", "image": "example.org/web:1"}]}}
+        admin.request("POST", f"/api/v1/namespaces/{kubernetes_namespace}/pods", pod)
+        counter = b'contrail_kube_watchers_published_total{kind="Pod",op="upsert"} 1.0'
+        running.wait("it has published", lambda: counter in _asked(f"http://127.0.0.1:{port}/metrics"))
+        assert service.terminate(within=15) == 0
+    assert admin.token not in service.log.read_text()
