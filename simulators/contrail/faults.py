@@ -47,7 +47,10 @@ class Fault:
     def from_json(cls, asked: Mapping[str, Json]) -> Fault:
         """From a JSON object with the fields of this class; raises TypeError or ValueError for anything else."""
         fault = cls(**{**asked, "trouble": Trouble(str(asked.get("trouble")))})
-        re.compile(fault.path)
+        try:
+            re.compile(fault.path)
+        except re.error as error:
+            raise ValueError(f"path {fault.path!r} is no regular expression: {error}") from None
         return fault
 
 
