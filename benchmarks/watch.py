@@ -300,9 +300,6 @@ def main() -> None:
     options = parser.parse_args()
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     print(f"a pod is {len(_event(0, version=1))} bytes; medians of {options.rounds} rounds")
-    rounds = [decoding(options.pods) for _ in range(options.rounds)]
-    unchanged, changed = (statistics.median(each[i] for each in rounds) for i in (0, 1))
-    print(f"decode, normalize, compare: {unchanged:,.0f} unchanged, {changed:,.0f} changed events per CPU second")
     runs = [service(options.pods) for _ in range(options.rounds)]
     print(
         f"snapshot of {options.pods:,} pods, start to null: {_median(runs, 'snapshot_seconds'):.2f} s,"
@@ -312,9 +309,12 @@ def main() -> None:
         f"watch over HTTP to null: {_median(runs, 'unchanged_rate'):,.0f} unchanged,"
         f" {_median(runs, 'changed_rate'):,.0f} changed events per CPU second"
     )
-    # The first run only: later ones find memory that the earlier ones left.
+    # The first run only: later ones find memory that earlier ones have left.
     grown = runs[0].grown_bytes / 2**20 / options.pods * 10_000
     print(f"memory: {grown:.0f} MiB per 10,000 pods after snapshot and storms, code included")
+    rounds = [decoding(options.pods) for _ in range(options.rounds)]
+    unchanged, changed = (statistics.median(each[i] for each in rounds) for i in (0, 1))
+    print(f"decode, normalize, compare: {unchanged:,.0f} unchanged, {changed:,.0f} changed events per CPU second")
     delays = latency()
     p50, p99 = (delays[int(len(delays) * share)] * 1000 for share in (0.5, 0.99))
     print(f"server's write to durable log record at {LATENCY_RATE:.0f} events/s: p50 {p50:.1f} ms, p99 {p99:.1f} ms")

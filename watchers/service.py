@@ -36,7 +36,7 @@ from watchers.publisher import PART as BUS
 from watchers.publisher import Publisher
 from watchers.reflector import Reflector
 from watchers.settings import WatchersSettings
-from watchers.standing import Standing
+from watchers.standing import ALIVE_SECONDS, Standing
 
 logger = logging.getLogger(__name__)
 
@@ -146,7 +146,7 @@ def _patiently(attempt: Callable[[], T], *, part: str, health: Health, stop: thr
     """What the attempt gives, however long that takes; None when `stop` came first."""
     trouble = ""
     for failures in count(1):
-        health.beat("start", within=60.0)
+        health.beat("start", within=ALIVE_SECONDS)
         try:
             result = attempt()
         except Retryable as error:
@@ -154,7 +154,9 @@ def _patiently(attempt: Callable[[], T], *, part: str, health: Health, stop: thr
                 trouble = str(error)
                 logger.error("waiting for the %s: %s", part, trouble)
             health.not_ready(part, trouble)
-            if stop.wait(pause(failures, draw=random.random(), asked=error.retry_after)):
+            seconds = pause(failures, draw=random.random(), asked=error.retry_after)
+            health.beat("start", within=ALIVE_SECONDS + seconds)
+            if stop.wait(seconds):
                 break
         else:
             health.ready(part)
