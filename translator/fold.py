@@ -102,7 +102,7 @@ def _is_repeated(event: ChangeEvent, current: Head | None, epoch: Epoch) -> bool
         return False
     if current is not None and current.epoch == event.epoch:
         return revision <= revision_of(current.resource_version)
-    return current is None and revision <= epoch.revision
+    return current is None and not epoch.listing and revision < epoch.revision
 
 
 def _streamed(epoch: Epoch, event: ChangeEvent) -> Epoch:

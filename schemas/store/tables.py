@@ -71,7 +71,7 @@ watch_epoch = Table(
         BigInteger,
         nullable=False,
         server_default="0",
-        comment="highest resource version streamed in this epoch: what is not above it is a repetition",
+        comment="highest resource version streamed in this epoch: what is new and below it is a repetition",
     ),
     comment="Newest snapshot epoch seen per kind and partition; 'listing' between snapshot_begin and _end.",
 )

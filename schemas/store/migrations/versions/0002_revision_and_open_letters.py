@@ -22,7 +22,7 @@ def upgrade() -> None:
             sa.BigInteger(),
             server_default="0",
             nullable=False,
-            comment="highest resource version streamed in this epoch: what is not above it is a repetition",
+            comment="highest resource version streamed in this epoch: what is new and below it is a repetition",
         ),
     )
     op.create_index(
