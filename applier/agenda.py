@@ -38,6 +38,7 @@ class Agenda:
         self._running: dict[str, Row] = {}
         self._ended: dict[str, _Ended] = {}
         self._newer: set[str] = set()
+        self._taken = 0
 
     def add(self, plan: Plan) -> list[Blocked]:
         """Take over a plan; returns all of its rows that are blocked, by the plan or by what failed meanwhile.
@@ -66,8 +67,14 @@ class Agenda:
         return blocked
 
     def take(self) -> Row | None:
-        """The next row to run, None if none is ready. Deletes come last: what they wait for may be among the rest."""
-        for queue in (self._writes, self._deletes):
+        """The next row to run, None if none is ready.
+
+        Deletes come after the rest, because what holds them may be among it; but every fourth row is one, so that
+        a flood of new objects does not keep names and addresses from being freed.
+        """
+        self._taken += 1
+        turn = (self._writes, self._deletes) if self._taken % 4 else (self._deletes, self._writes)
+        for queue in turn:
             while queue:
                 waiting = self._waiting.get(uuid := queue.popleft())
                 if waiting is not None and not waiting.left:  # else replaced by a newer generation
@@ -136,7 +143,7 @@ class Agenda:
         for other in left:
             self._dependents.setdefault(other, set()).add(uuid)
         if not left:
-            self._make_ready(step.row)
+            self._queue(step.row).append(uuid)
 
     def _end(self, row: Row, failure: str = "") -> None:
         self._waiting.pop(row.uuid, None)
@@ -164,7 +171,8 @@ class Agenda:
         if waiting is not None and uuid in waiting.left:
             waiting.left.discard(uuid)
             if not waiting.left:
-                self._make_ready(waiting.step.row)
+                # Before what has not begun at all: a pod that was begun is finished first.
+                self._queue(waiting.step.row).appendleft(dependent)
 
-    def _make_ready(self, row: Row) -> None:
-        (self._deletes if row.absent else self._writes).append(row.uuid)
+    def _queue(self, row: Row) -> deque[str]:
+        return self._deletes if row.absent else self._writes

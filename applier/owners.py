@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from applier.answer import Answer
 from applier.client import ContrailClient
 from applier.outcome import Call, Outcome, Verdict, classify
 from schemas.contrail.objects import Link, joined
@@ -39,6 +40,7 @@ class Owners:
         self._clock = clock
         self._lock = threading.Lock()
         self._known: dict[tuple[str, str], tuple[float, Found]] = {}
+        self._routers: tuple[float, Answer] | None = None
 
     def find(self, link: Link) -> Found:
         """Uuid of the link's owner: the one it names, else by fq_name, else (virtual-router) by address or name."""
@@ -75,7 +77,7 @@ class Owners:
         return Found(None, outcome)
 
     def _ask_routers(self, link: Link, missing: Outcome) -> Found:
-        answer = self._client.read_many(ROUTER, fields=(_ADDRESS,))
+        answer = self._all_routers()
         outcome = classify(Call.LOOKUP, answer)
         if outcome.verdict is not Verdict.DONE:
             return Found(None, outcome)
@@ -88,3 +90,14 @@ class Owners:
             if router["fq_name"][-1].lower() == link.owner_fq_name[-1].lower():
                 return Found(router["uuid"], outcome)
         return Found(None, missing)
+
+    def _all_routers(self) -> Answer:
+        """Every virtual-router; asked for once in a while, however many nodes are not registered."""
+        with self._lock:
+            if self._routers is not None and self._clock() < self._routers[0]:
+                return self._routers[1]
+        answer = self._client.read_many(ROUTER, fields=(_ADDRESS,))
+        if answer.ok:
+            with self._lock:
+                self._routers = (self._clock() + min(ABSENCE_SECONDS, self._remember), answer)
+        return answer

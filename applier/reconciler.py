@@ -58,6 +58,7 @@ class Reconciler:
         self._recorder = Recorder(
             engine,
             done=lambda results, recorded: self._events.put(partial(self._on_recorded, results, recorded)),
+            died=lambda error: self._events.put(partial(_raise, error)),
             health=health,
             linger=settings.record_linger,
         )
@@ -213,6 +214,10 @@ class Reconciler:
         for pool in (self._pool, self._address_pool):
             pool.shutdown(wait=False, cancel_futures=True)
         self._health.ended("reconciler")
+
+
+def _raise(error: Exception) -> None:
+    raise error
 
 
 def _log_failure(result: Result, outcome: Outcome) -> None:

@@ -15,6 +15,7 @@ import msgspec
 from sqlalchemy import Connection, Engine, text
 
 from applier.rows import Result, label
+from schemas.contrail.objects import LINK
 from schemas.store.engine import is_serialization_failure, store_errors
 
 _STATES = text("""
@@ -110,9 +111,14 @@ def _record(connection: Connection, results: Sequence[Result]) -> Recorded:
         connection.execute(_UNOBSERVE, {"uuids": [uuid for uuid in uuids if uuid in stored]})
     if freed:
         _notify(connection, "desired", ",".join(str(shard) for shard in sorted(freed)))
-    if any(r.observation is not None and r.row.uuid in stored for r in states):
+    if any(_makes_ready(r) and r.row.uuid in stored for r in states):
         _notify(connection, "observed", "")
     return Recorded(len(stored), len(results) - len(stored), frozenset(freed))
+
+
+def _makes_ready(result: Result) -> bool:
+    """Whether a pod may have become ready by it: its address is known, or its node linked."""
+    return result.observation is not None or (result.done and result.row.type == LINK)
 
 
 def _store_states(connection: Connection, results: Sequence[Result]) -> set[str]:
@@ -122,7 +128,7 @@ def _store_states(connection: Connection, results: Sequence[Result]) -> set[str]
         "generations": [r.row.generation for r in results],
         "statuses": [str(r.status) for r in results],
         "attempts": [r.attempts for r in results],
-        "reasons": [_reason(r, names) for r in results],
+        "reasons": [_clean(_reason(r, names)) for r in results],
         "delays": [r.delay for r in results],
     }
     return set(connection.scalars(_STATES, values))
@@ -134,7 +140,7 @@ def _store_observations(connection: Connection, results: Sequence[Result]) -> No
         values = {
             "uuids": [row.uuid for row, _ in found],
             "types": [row.type for row, _ in found],
-            "bodies": [body.decode() for _, body in found],
+            "bodies": [_clean(body.decode().replace("\\u0000", "?")) for _, body in found],
             "digests": [hashlib.sha256(body).hexdigest() for _, body in found],
         }
         connection.execute(_OBSERVATIONS, values)
@@ -157,6 +163,11 @@ def _reason(result: Result, names: dict[str, str]) -> str:
     holders = [names.get(uuid, f"{type_} {uuid} (not in the store)") for type_, uuid in result.holders[:5]]
     rest = f" and {len(result.holders) - 5} more" if len(result.holders) > 5 else ""
     return f"not deleted yet: held by {', '.join(holders)}{rest}"
+
+
+def _clean(said: str) -> str:
+    """Without what PostgreSQL refuses: foreign text may hold anything, and must not keep results from the store."""
+    return said.encode("utf-8", "replace").decode().replace("\x00", "?")
 
 
 def _notify(connection: Connection, channel: str, payload: str) -> None:

@@ -31,11 +31,17 @@ Done = Callable[[Sequence[Result], Recorded], None]
 
 
 class Recorder:
-    """Writes results in a thread of its own; `done` is called there after every commit."""
+    """Writes results in a thread of its own; there, `done` is called after every commit.
 
-    def __init__(self, engine: Engine, *, done: Done, health: Health, linger: float = 0.01) -> None:
+    `died` is called instead if recording ends by a fault of ours: nothing may be applied then.
+    """
+
+    def __init__(
+        self, engine: Engine, *, done: Done, died: Callable[[Exception], None], health: Health, linger: float = 0.01
+    ) -> None:
         self._engine = engine
         self._done = done
+        self._died = died
         self._health = health
         self._linger = linger
         self._queue: queue.SimpleQueue[tuple[Sequence[Result], bool] | None] = queue.SimpleQueue()
@@ -62,10 +68,13 @@ class Recorder:
 
     def _run(self) -> None:
         running = True
-        while running:
-            batch, running = self._gather()
-            if batch:
-                self._commit(batch)
+        try:
+            while running:
+                batch, running = self._gather()
+                if batch:
+                    self._commit(batch)
+        except Exception as error:
+            self._died(error)
 
     def _gather(self) -> tuple[list[Result], bool]:
         """The next batch, and whether more can come."""

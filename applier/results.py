@@ -12,7 +12,8 @@ from schemas.contrail.objects import Json
 
 _STATUS = {
     Verdict.DONE: Status.APPLIED,
-    Verdict.GONE: Status.APPLIED,
+    Verdict.GONE: Status.BLOCKED,
+    Verdict.EXISTS: Status.FAILED,
     Verdict.WAIT: Status.BLOCKED,
     Verdict.HELD: Status.BLOCKED,
     Verdict.FULL: Status.BLOCKED,

@@ -71,7 +71,8 @@ class Subnets:
             return subnet
         found = self._read(network)
         if isinstance(found, Outcome):
-            return found
+            missing = found.verdict is Verdict.GONE
+            return Outcome(Verdict.WAIT, f"virtual-network {network} is not in Contrail") if missing else found
         with self._lock:
             self._known[network] = (self._clock() + self._remember, found)
         subnet = choose(found, address, subnet_uuid)

@@ -54,7 +54,7 @@ class Wakeups:
                     failures = 0
                     self._woken(ANY_SHARD)
                     self._listen(connection)
-            except (psycopg2.Error, SQLAlchemyError) as error:
+            except (psycopg2.Error, SQLAlchemyError, OSError, ValueError) as error:
                 failures += 1
                 if failures == 1:
                     logger.warning("not woken by the store until it is back: %s", str(error).strip())

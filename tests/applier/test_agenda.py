@@ -121,6 +121,21 @@ def test_writes_go_before_deletes() -> None:
     assert taken(agenda) == ["b", "d", "a", "c"]
 
 
+def test_every_fourth_row_is_a_delete_however_many_writes_wait() -> None:
+    agenda = Agenda()
+    agenda.add(plan([row(f"w{n}") for n in range(8)] + [row("delete", absent=True, applied=1)]))
+    assert taken(agenda)[3] == "delete"
+
+
+def test_a_pod_that_was_begun_is_finished_first() -> None:
+    agenda = Agenda()
+    agenda.add(plan([row("a"), row("b"), row("a-vmi")], edges("a-vmi>a")))
+    first = agenda.take()
+    assert first is not None
+    agenda.done("a")
+    assert taken(agenda) == ["a-vmi", "b"]
+
+
 def test_what_began_survives_a_fresh_start() -> None:
     agenda = Agenda()
     agenda.add(plan([row("vm"), row("vmi")], edges("vmi>vm")))

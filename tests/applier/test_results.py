@@ -24,6 +24,7 @@ def after(verdict: Verdict, before: Row) -> Result:
     ("verdict", "status"),
     [
         (Verdict.DONE, Status.APPLIED),
+        (Verdict.GONE, Status.BLOCKED),
         (Verdict.WAIT, Status.BLOCKED),
         (Verdict.HELD, Status.BLOCKED),
         (Verdict.FULL, Status.BLOCKED),
