@@ -18,7 +18,7 @@ from schemas.errors import ContrailKubeError, ContrailUnavailable
 
 logger = logging.getLogger(__name__)
 
-PERIOD = 0.5
+PERIOD = 0.2
 """Seconds between looks at the nodes."""
 TIMEOUT = 5.0
 PARENT = "default-global-system-config"

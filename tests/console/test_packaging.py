@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import configparser
+import importlib.metadata
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,6 +29,17 @@ def _packages(setup: configparser.ConfigParser) -> list[str]:
 
 def _names(requirements: str) -> list[str]:
     return [re.split(r"[ \[<>=;]", line)[0] for line in requirements.splitlines() if line.strip()]
+
+
+def _imports(path: Path) -> set[str]:
+    """Top-level names that a module imports absolutely."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found.add((node.module or "").partition(".")[0])
+    return found
 
 
 def test_every_package_of_the_tree_is_installed(setup: configparser.ConfigParser) -> None:
@@ -59,6 +73,20 @@ def test_every_dependency_has_its_reason(setup: configparser.ConfigParser) -> No
     }
     assert set(names) <= explained
     assert explained - {"dependency", "---"} <= set(names), "an explanation for what is not needed any more"
+
+
+def test_every_import_from_outside_is_a_dependency(setup: configparser.ConfigParser) -> None:
+    names = _names(setup["options"]["install_requires"]) + _names(setup["options.extras_require"]["embedded"])
+    declared = {name.lower().replace("_", "-") for name in names}
+    distributions = importlib.metadata.packages_distributions()
+    ours = set(_packages(setup))
+    undeclared = set()
+    for package in _packages(setup):
+        for path in (ROOT / package).rglob("*.py"):
+            for name in _imports(path) - sys.stdlib_module_names - ours:
+                if not {d.lower().replace("_", "-") for d in distributions.get(name, [])} & declared:
+                    undeclared.add(f"{path.relative_to(ROOT)}: {name}")
+    assert undeclared <= {"schemas/bus/log_format.py: compression"}, "it is the standard library's from 3.14 on"
 
 
 def test_the_commands_exist(setup: configparser.ConfigParser) -> None:

@@ -1,0 +1,30 @@
+"""The README promises only what is there: commands, options, files."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from console.__main__ import cli
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def test_every_command_and_option_exists() -> None:
+    used = re.findall(r"contrail-kube ([a-z]+)((?: +[^ `\n#]+)*)", README)
+    assert {command for command, _ in used} <= set(cli.commands)
+    for command, rest in used:
+        known = {name for parameter in cli.commands[command].params for name in parameter.opts}
+        assert set(re.findall(r"--[a-z-]+", rest)) <= known, f"{command}{rest}"
+
+
+def test_every_file_that_is_named_exists() -> None:
+    named = re.findall(r"\]\(([^)h][^)]*)\)", README)
+    assert len(named) >= 4
+    assert not [name for name in named if not (ROOT / name).exists()]
+
+
+def test_every_target_of_make_exists() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert {"run", "test"} <= set(re.findall(r"make ([a-z]+)", README)) & targets
