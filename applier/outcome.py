@@ -84,13 +84,20 @@ def classify(call: Call, answer: Answer) -> Outcome:
     """Meaning of the answer to one call."""
     status = answer.status
     if status == 200:
-        return Outcome(Verdict.DONE)
+        return _done(call, answer)
     reason = f"Contrail answered {status}: {said(answer.text)}"
     by_status = {400: _bad_request, 404: _not_found, 409: _conflict, 500: _server_error}
     if status in by_status:
         verdict, uuid, holders = by_status[status](call, answer.text)
         return Outcome(verdict, reason, uuid, holders)
     return Outcome(_plain(status, answer.text), reason, retry_after=answer.retry_after)
+
+
+def _done(call: Call, answer: Answer) -> Outcome:
+    """The API answers a delete with nothing and everything else with an object; a proxy's page is no success."""
+    if isinstance(answer.json, dict) or (call is Call.DELETE and not answer.text.strip()):
+        return Outcome(Verdict.DONE)
+    return Outcome(Verdict.RETRY, f"answered 200, but not as a Contrail config API does: {said(answer.text)!r}")
 
 
 def said(text: str) -> str:

@@ -97,7 +97,9 @@ TABLE = [
     (Call.CREATE, 503, "", Verdict.BUSY, None),
     (Call.CREATE, 504, "", Verdict.BUSY, None),
     (Call.CREATE, 202, "", Verdict.FULL, None),
-    (Call.CREATE, 200, "{}", Verdict.DONE, None),
+    (Call.CREATE, 200, "<html>Welcome</html>", Verdict.RETRY, None),
+    (Call.DELETE, 200, "<html>Welcome</html>", Verdict.RETRY, None),
+    (Call.DELETE, 200, "", Verdict.DONE, None),
 ]
 
 
@@ -105,6 +107,11 @@ TABLE = [
 def test_answer_means(call: Call, status: int, text: str, verdict: Verdict, uuid: str | None) -> None:
     outcome = classify(call, Answer(status, text))
     assert (outcome.verdict, outcome.uuid) == (verdict, uuid)
+
+
+def test_an_object_is_success() -> None:
+    answer = Answer(200, '{"uuid": "x"}', {"uuid": "x"})
+    assert classify(Call.LINK, answer).verdict is Verdict.DONE
 
 
 def test_refused_delete_names_its_holders() -> None:
