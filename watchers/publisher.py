@@ -32,6 +32,8 @@ BATCH = 1000
 """Records per flush: enough to make a flush cheap, few enough to bound what a crash sends twice."""
 FLUSH_SECONDS = 5.0
 ALIVE_SECONDS = 120.0
+LOSS_SECONDS = 120.0
+"""A loss so soon after another is one of a row."""
 TICK = 0.5
 
 
@@ -67,6 +69,8 @@ class Publisher:
         self._abandoned = threading.Event()
         self._unsent = 0
         self._down = False
+        self._losses = 0
+        self._lost_at = 0.0
 
     def offer(self, event: ChangeEvent, *, patience: Callable[[], bool]) -> bool:
         """Take an event about one object; False when it was not taken, because `patience` had an end.
@@ -196,13 +200,16 @@ class Publisher:
             self._void |= self._kinds
             self._changed.notify_all()
         self._producer.close()
-        for failures in count(1):
+        # A record that the bus refuses for good comes again with the listing: losses in a row are spaced out.
+        self._losses = self._losses + 1 if self._clock() - self._lost_at < LOSS_SECONDS else 1
+        self._lost_at = self._clock()
+        for failures in count(self._losses):
             self._health.beat("publisher", within=ALIVE_SECONDS)
+            if self._abandoned.wait(pause(failures, draw=random.random())):
+                return
             try:
                 self._producer = self._reopen()
                 break
             except BusUnavailable as again:
                 self._away(again)
-            if self._abandoned.wait(pause(failures, draw=random.random())):
-                return
         self._lost()

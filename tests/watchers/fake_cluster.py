@@ -125,11 +125,11 @@ class FakeCluster:
     def _watch(self, resource: str, version: int) -> Answer:
         if version < self.oldest:
             return Stream([line("ERROR", status(410, "too old resource version"))])
-        return Stream(self._lines(resource, version), end="cut")
+        # Now, not when the first line is asked for: a watch that was answered is one that can be broken.
+        return Stream(self._lines(resource, version, self._generation), end="cut")
 
-    def _lines(self, resource: str, version: int) -> Iterator[bytes]:
-        with self._changed:
-            generation, position = self._generation, 0
+    def _lines(self, resource: str, version: int, generation: int) -> Iterator[bytes]:
+        position = 0
         while generation == self._generation and not self.api.stopping.is_set():
             with self._changed:
                 events = self._history[position:]

@@ -164,6 +164,23 @@ def test_what_a_producer_lost_is_listed_again_and_its_snapshot_is_never_ended() 
         )
 
 
+def test_a_record_that_the_bus_refuses_again_and_again_is_not_listed_in_a_busy_loop() -> None:
+    with _running() as running:
+        stop = threading.Event()
+
+        def refuse() -> None:
+            while not stop.wait(0.01):
+                running.bus.producer.lose()
+                running.mark(Op.SNAPSHOT_BEGIN, 1)
+
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        time.sleep(1.5)
+        stop.set()
+        thread.join()
+        assert 2 <= running.losses <= 6
+
+
 def test_another_producer_is_opened_when_the_bus_is_back() -> None:
     with _running() as running:
         running.bus.producer.lose()
