@@ -1,12 +1,14 @@
 """How fast the whole pipeline is: from the log to committed rows, applied objects and readable addresses.
 
-    python -m benchmarks.pipeline [--pods N] [--seconds S] [--runs R] [--rates 20,200]
+    python -m benchmarks.pipeline [--pods N] [--burst N] [--seconds S] [--runs R] [--rates 20,200]
 
 Every process is the product's own (`python -m translator`, `python -m applier`), PostgreSQL is real and durable,
 the bus is the log directory, and the Contrail config API is the simulator in a process of its own; all of them
-share this machine's cores with the benchmark. Throughput: a finished log is worked off. Latency: scheduled pods
-are published at a steady rate while everything runs, and each is timed from its publication to the commit of its
-rows (seen by the consumer's offset) and to its address in `pod_address` (seen by polling it, every 2 ms).
+share this machine's cores with the benchmark. Throughput: a finished log is worked off. Latency: events of many
+overlapping pod lives (created, scheduled, running, ready, ending, gone) are published at a steady rate while
+everything runs; every event is timed from its publication to the commit of its rows (seen by the consumer's offset),
+and every pod from being scheduled to its address in `pod_address`, both seen by polling. Burst: so many scheduled
+pods at one moment.
 """
 
 from __future__ import annotations
@@ -58,14 +60,13 @@ class Site:
     environment: dict[str, str]
     revision: int = 0
 
-    def publish(self, key: ResourceKey, body: Record, op: Op = Op.UPSERT) -> int:
+    def publish(self, key: ResourceKey, body: Record | None, op: Op = Op.UPSERT) -> int:
         """One event into the log (not flushed); returns its partition."""
         self.revision += 1
-        uid = str(uuid.uuid5(uuid.NAMESPACE_OID, str(key)))
         version = str(self.revision)
         return self._put(
             partition_of(key, PARTITIONS),
-            change(op=op, epoch=1, key=key, uid=uid, resource_version=version, source=SOURCE, body=body),
+            change(op=op, epoch=1, key=key, uid=uid_of(key), resource_version=version, source=SOURCE, body=body),
         )
 
     def mark(self, op: Op, kind: str) -> None:
@@ -96,11 +97,19 @@ class Site:
             self.mark(Op.SNAPSHOT_END, kind)
         self.producer.flush(30)
 
-    def pod(self, number: int) -> tuple[str, int]:
-        """One scheduled pod into the log (not flushed); returns its uid and partition."""
-        key = ResourceKey("Pod", f"team-{number % NAMESPACES}", f"app-{number}")
-        body = PodRecord(labels={"app": f"app-{number % 40}"}, node_name=f"node-{number % NODES}", phase="Pending")
-        return str(uuid.uuid5(uuid.NAMESPACE_OID, str(key))), self.publish(key, body)
+    def pod(self, number: int, stage: str = "scheduled") -> int:
+        """One event of a pod's life into the log (not flushed); returns its partition."""
+        key = pod_key(number)
+        if stage == "gone":
+            return self.publish(key, None, Op.DELETE)
+        body = PodRecord(
+            labels={"app": f"app-{number % 40}"},
+            node_name="" if stage == "created" else f"node-{number % NODES}",
+            phase="Pending" if stage in ("created", "scheduled") else "Running",
+            ready=stage == "ready",
+            deleting=stage == "ending",
+        )
+        return self.publish(key, body)
 
     def start(self, *modules: str) -> None:
         """Start services."""
@@ -190,10 +199,7 @@ def committed_per_second(lives: int) -> float:
 
 def applied_per_second(pods: int) -> tuple[float, float]:
     """Objects/s, and Contrail calls per pod, from a finished log of scheduled pods to objects in the API."""
-    with site() as here:
-        here.prepare()
-        here.start("translator", "applier")
-        here.running.wait("bootstrap", lambda: here.committed() > 0 and here.unapplied() == 0, seconds=60)
+    with ready_site() as here:
         objects, calls = here.scalar("SELECT count(*) FROM desired_object"), total_calls(here.api)
         for number in range(pods):
             here.pod(number)
@@ -216,33 +222,55 @@ def total_calls(api: str) -> int:
     return sum(int(count) for count in counters.values())
 
 
+LIFE = (("created", 0.0), ("scheduled", 0.05), ("running", 1.0), ("ready", 1.5), ("ending", 5.0), ("gone", 5.2))
+"""A pod's life: its events, with the seconds after its creation."""
+
+
 @dataclass(frozen=True, slots=True)
 class Latencies:
-    """Milliseconds from publication, one per pod."""
+    """Milliseconds from publication: of every event to its commit, of every pod scheduled to its address."""
 
     committed: list[float]
     readable: list[float]
 
 
 def latencies(rate: int, seconds: int) -> Latencies:
-    """Publish scheduled pods at a steady rate, each flushed at once, and time each of them."""
+    """Publish events of pod lives at a steady rate, each flushed at once, and time them."""
+    lives = rate * seconds // len(LIFE)
+    due = sorted((number * len(LIFE) / rate + at, number, stage) for number in range(lives) for stage, at in LIFE)
+    with ready_site() as here:
+        watch = Watch(here)
+        begun = time.monotonic()
+        for at, number, stage in due:
+            while time.monotonic() < begun + at:
+                watch.look()
+            watch.publish(number, stage)
+        here.running.wait("the last events", watch.finished, seconds=120)
+        return Latencies(watch.committed, watch.readable)
+
+
+def burst(pods: int) -> Latencies:
+    """Publish so many scheduled pods at one moment, and time them."""
+    with ready_site() as here:
+        watch = Watch(here)
+        for number in range(pods):
+            watch.publish(number, "scheduled", flush=number == pods - 1)
+        here.running.wait("the last address", watch.finished, seconds=300)
+        return Latencies(watch.committed, watch.readable)
+
+
+@contextmanager
+def ready_site() -> Iterator[Site]:
+    """A pipeline that has done its bootstrap and waits for pods."""
     with site() as here:
         here.prepare()
         here.start("translator", "applier")
         here.running.wait("bootstrap", lambda: here.committed() > 0 and here.unapplied() == 0, seconds=60)
-        watch = Watch(here)
-        begun = time.monotonic()
-        for number in range(rate * seconds):
-            due = begun + number / rate
-            while time.monotonic() < due:
-                watch.look()
-            watch.published(number)
-        here.running.wait("the last addresses", watch.finished, seconds=120)
-        return Latencies(watch.committed, watch.readable)
+        yield here
 
 
 class Watch:
-    """Times pods from their publication to their commit and to their readable address."""
+    """Times events from their publication to their commit, and pods to their readable address."""
 
     def __init__(self, here: Site) -> None:
         self._here = here
@@ -254,14 +282,16 @@ class Watch:
         self.committed: list[float] = []
         self.readable: list[float] = []
 
-    def published(self, number: int) -> None:
-        """Publish one pod."""
+    def publish(self, number: int, stage: str, *, flush: bool = True) -> None:
+        """Publish one event of a pod."""
         at = time.monotonic()
-        uid, partition = self._here.pod(number)
-        self._here.producer.flush(10)
+        partition = self._here.pod(number, stage)
+        if flush:
+            self._here.producer.flush(10)
         self._uncommitted[partition].append((self._next[partition], at))
         self._next[partition] += 1
-        self._unreadable[uid] = at
+        if stage == "scheduled":
+            self._unreadable[uid_of(pod_key(number))] = at
 
     def look(self) -> None:
         """Ask once for both, and rest for the poll's period."""
@@ -269,7 +299,7 @@ class Watch:
             for row in self._connection.execute(text("SELECT partition, next_offset FROM consumer_offset")):
                 self._settle(row.partition, row.next_offset)
         if self._unreadable:
-            oldest = list(self._unreadable)[:300]
+            oldest = list(self._unreadable)[:100]
             found = self._connection.scalars(
                 text("SELECT pod_uid FROM pod_address WHERE pod_uid = ANY(:uids) AND state = 'ready'"), {"uids": oldest}
             ).all()
@@ -278,7 +308,7 @@ class Watch:
         time.sleep(POLL)
 
     def finished(self) -> bool:
-        """Whether every pod has been timed."""
+        """Whether everything has been timed."""
         self.look()
         return not self._unreadable and not any(self._uncommitted.values())
 
@@ -289,19 +319,30 @@ class Watch:
             self.committed.append(1000 * (now - waiting.pop(0)[1]))
 
 
+def pod_key(number: int) -> ResourceKey:
+    """Key of a pod of the benchmark."""
+    return ResourceKey("Pod", f"team-{number % NAMESPACES}", f"app-{number}")
+
+
+def uid_of(key: ResourceKey) -> str:
+    """Uid of a resource of the benchmark."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, str(key)))
+
+
 def percentiles(values: list[float]) -> str:
     """p50 and p99, milliseconds."""
     cuts = statistics.quantiles(values, n=100, method="inclusive")
-    return f"p50 {cuts[49]:6.0f} ms   p99 {cuts[98]:6.0f} ms   ({len(values)} pods)"
+    return f"p50 {cuts[49]:6.0f} ms   p99 {cuts[98]:6.0f} ms   ({len(values)} timed)"
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pods", type=int, default=2000, help="pods of one throughput run")
-    parser.add_argument("--seconds", type=int, default=20, help="length of one latency run")
+    parser.add_argument("--burst", type=int, default=300, help="pods that come at one moment")
+    parser.add_argument("--seconds", type=int, default=30, help="length of one latency run")
     parser.add_argument("--runs", type=int, default=3, help="throughput runs, of which the median is printed")
-    parser.add_argument("--rates", default="20,200", help="pods per second of the latency runs")
+    parser.add_argument("--rates", default="20,200", help="events per second of the latency runs")
     options = parser.parse_args()
     print(f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}")
     events = [committed_per_second(options.pods) for _ in range(options.runs)]
@@ -311,8 +352,12 @@ def main() -> None:
     print(f"Contrail calls per pod  {statistics.median(c for _, c in applied):8.2f}")
     for rate in (int(part) for part in options.rates.split(",")):
         found = latencies(rate, options.seconds)
-        print(f"{rate:4d} pods/s  to committed row      {percentiles(found.committed)}")
-        print(f"{rate:4d} pods/s  to readable address   {percentiles(found.readable)}")
+        print(f"{rate:4d} events/s  to committed row      {percentiles(found.committed)}")
+        print(f"{rate:4d} events/s  to readable address   {percentiles(found.readable)}")
+    at_once = burst(options.burst)
+    pods_per_second = 1000 * options.burst / max(at_once.readable)
+    print(f"burst of {options.burst} pods   to readable address   {percentiles(at_once.readable)}")
+    print(f"burst of {options.burst} pods   {pods_per_second:.0f} pods/s")
 
 
 if __name__ == "__main__":
