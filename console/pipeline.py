@@ -22,7 +22,7 @@ from console.simulated import SimulatedContrail
 from console.snapshot import Snapshot
 from console.state import StateDirectory
 from console.supervisor import Service, Standing, Supervised, Supervisor
-from schemas.errors import SettingsError
+from schemas.errors import SettingsError, StoreUnavailable
 from schemas.settings import ENV_PREFIX, BusSettings, DatabaseSettings, KafkaSettings, from_env
 from schemas.store.engine import connect
 from translator.settings import TranslatorSettings
@@ -35,6 +35,8 @@ FEEDING = ("watchers",)
 WORKING = ("translator", "applier")
 START_SECONDS = 30.0
 START_TRIES = 3
+POSTGRES_PAUSE = 1.0
+"""Seconds between attempts to start the database again: what a killed one left must go first."""
 
 
 class Interrupted(Exception):
@@ -63,6 +65,8 @@ class Pipeline:
         self._hurry = hurry
         self._say = say
         self._parts = contextlib.ExitStack()
+        self._postgres: EmbeddedPostgres | None = None
+        self._postgres_due = 0.0
         self._simulated: SimulatedContrail | None = None
         self.environment: dict[str, str] = {}
         self.supervisor = Supervisor(folder=self.state.logs)
@@ -81,7 +85,8 @@ class Pipeline:
         self._parts.close()
 
     def tick(self) -> None:
-        """Keep the services running; raises SettingsError when one refuses its settings."""
+        """Keep everything running; raises SettingsError when a service refuses its settings."""
+        self._keep_postgres()
         self.supervisor.tick()
         if self._simulated is not None:
             self._simulated.tick()
@@ -133,8 +138,19 @@ class Pipeline:
 
     def _start_postgres(self) -> str:
         self._say("starting PostgreSQL")
-        postgres = self._parts.enter_context(EmbeddedPostgres(self.state.postgres))
-        return postgres.ensure_database(DATABASE)
+        self._postgres = self._parts.enter_context(EmbeddedPostgres(self.state.postgres))
+        return self._postgres.ensure_database(DATABASE)
+
+    def _keep_postgres(self) -> None:
+        """Start the embedded database again when it died, where it was."""
+        if self._postgres is None or self._postgres.running or time.monotonic() < self._postgres_due:
+            return
+        logger.warning("PostgreSQL ended, starting it again; its log is %s", self._postgres.log)
+        try:
+            self._postgres.start()
+        except StoreUnavailable as error:
+            logger.warning("PostgreSQL does not start, trying again in %.0f s: %s", POSTGRES_PAUSE, error)
+            self._postgres_due = time.monotonic() + POSTGRES_PAUSE
 
     def _open_store(self, url: str) -> Engine:
         settings = DatabaseSettings(url=url, statement_timeout=10.0)

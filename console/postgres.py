@@ -94,6 +94,11 @@ class EmbeddedPostgres:
         """The server's log file."""
         return self._directory / "postgres.log"
 
+    @property
+    def running(self) -> bool:
+        """Whether its process is there."""
+        return self._process is not None and self._process.poll() is None
+
     def url(self, database: str = "postgres") -> str:
         """SQLAlchemy URL of one database of the server."""
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
@@ -183,6 +188,8 @@ class EmbeddedPostgres:
             env={**os.environ, **self._binaries.environment},
             user=self._user.pw_uid if self._user else None,
             group=self._user.pw_gid if self._user else None,
+            start_new_session=True,  # a Ctrl-C is for us alone
+            preexec_fn=_die_with_parent,
         )
 
     def _spawn(self) -> None:

@@ -22,6 +22,7 @@ from console.plan import Plan, make_plan
 from console.screen import View, draw, page_rows
 from console.settings import check_environment, external
 from console.terminal import inert
+from schemas.errors import ContrailKubeError
 
 FRAME = 0.25
 """Seconds between two pictures of the live screen."""
@@ -114,6 +115,10 @@ def run(plan: Plan, environ: Mapping[str, str], *, signals: Signals, live: bool,
             _say(f"stopping: {plain.progress(pipeline.observer.latest)}" if live else "stopping")
     except Interrupted:
         return 0
+    except ContrailKubeError:
+        if signals.stopping():  # what was cut short may well complain
+            return 0
+        raise
     return code
 
 

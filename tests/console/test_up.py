@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -88,6 +89,33 @@ def test_a_service_that_is_killed_comes_back_and_a_simulator_too(tmp_path: Path,
         run.press("q")
         assert run.wait() == 0
     assert none_left(state) == {}
+
+
+@pytest.mark.postgres
+def test_an_embedded_database_that_is_killed_comes_back(tmp_path: Path, state: Path) -> None:
+    log = logs.small_log(tmp_path / "log")
+    with live("--log", str(log), "--state", str(state)) as run:
+        run.wait_for_text("all applied")
+        server = int((state / "postgres" / "data" / "postmaster.pid").read_text().split()[0])
+        os.kill(server, signal.SIGKILL)
+        run.wait_for_text("working")
+        run.wait_for_text("all applied")
+        run.press("\x03")
+        assert run.wait() == 0
+    assert none_left(state) == {}
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("seconds", [0.0, 0.7, 1.5, 3.0])
+def test_ctrl_c_while_it_starts_is_a_clean_end(tmp_path: Path, state: Path, seconds: float) -> None:
+    log = logs.small_log(tmp_path / "log")
+    with live("--log", str(log), "--state", str(state)) as run:
+        run.wait_for(lambda: "starting PostgreSQL" in run.read(), "the first word")
+        time.sleep(seconds)  # somewhere in the middle of the start; wherever it is, it must hold
+        run.press("\x03")
+        assert run.wait() == 0
+    assert none_left(state) == {}
+    assert "Traceback" not in run.output
 
 
 @pytest.mark.postgres
