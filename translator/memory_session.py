@@ -76,7 +76,7 @@ class MemorySession:
             place = (consumer, topic, move.partition)
             stored = self._tables.offsets.get(place)
             if stored is None or stored.next_offset != move.expected:
-                raise Fenced(f"partition {move.partition} of {topic}: offset is {stored}, expected {move.expected}")
+                raise Fenced(f"offset of {topic} {move.partition} is {stored}: another instance took over")
             self._put(self._tables.offsets, place, Progress(move.next_offset, move.version))
 
     def epochs(self, topic: str, partitions: Collection[int]) -> dict[EpochKey, Epoch]:

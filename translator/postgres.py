@@ -93,10 +93,11 @@ class PostgresStore:
                 alone = run >= OPTIMISTIC_RUNS or self._alone > 0
                 try:
                     result = self._once(work, alone=alone)
-                except psycopg2.Error as error:
+                except (psycopg2.Error, DBAPIError) as error:
                     self._drop_if_broken()
-                    if not _lost_race(error) or run == MAX_RUNS - 1:
-                        raise _wrapped(error) from error
+                    wrapped = _wrapped(error)
+                    if not _lost_race(wrapped) or run == MAX_RUNS - 1:
+                        raise wrapped from error
                     metrics.RACES.inc()
                     logger.debug("lost a race run=%d alone=%s: %s", run + 1, alone, str(error).strip())
                 else:
@@ -133,16 +134,17 @@ class PostgresStore:
             self.close()
 
 
-def _lost_race(error: psycopg2.Error) -> bool:
+def _wrapped(error: psycopg2.Error | DBAPIError) -> Exception:
+    """The error as `store_errors` knows it; our own faults stay the driver's, and stop the process."""
+    driver = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(driver, _OWN_FAULTS):
+        return driver
+    return DBAPIError("", None, driver)  # type: ignore[arg-type]
+
+
+def _lost_race(error: Exception) -> bool:
     """A unique violation can be one too: two transactions that looked before they made the same row."""
-    return is_serialization_failure(_wrapped(error)) or error.pgcode == _UNIQUE_VIOLATION
-
-
-def _wrapped(error: psycopg2.Error) -> Exception:
-    """The error as `store_errors` knows it; our own faults stay what they are, and stop the process."""
-    if isinstance(error, _OWN_FAULTS):
-        return error
-    return DBAPIError("", None, error)
+    return is_serialization_failure(error) or getattr(error, "pgcode", None) == _UNIQUE_VIOLATION
 
 
 def _row(cursor: Any, statement: str, **parameters: Any) -> tuple[Any, ...]:

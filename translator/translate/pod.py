@@ -26,6 +26,7 @@ MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
 ENDED = frozenset({"Succeeded", "Failed"})
 DEFAULT_INTERFACE = "eth0"
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_NODE_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 
 
 def translate(pod: Resource, view: View) -> tuple[Desired, ...]:
@@ -33,11 +34,7 @@ def translate(pod: Resource, view: View) -> tuple[Desired, ...]:
     record = cast(PodRecord, pod.body)
     if not has_interface(record) or view.get("Namespace", "", pod.namespace) is None:
         return ()
-    if not _UUID.fullmatch(pod.uid):
-        raise TranslationError(
-            f"Pod {pod.namespace}/{pod.name}: metadata.uid is {pod.uid!r}; accepted is a lower-case uuid, "
-            "because the virtual-machine takes it"
-        )
+    _require_well_formed(pod, record)
     settings = view.settings
     machine = _machine(settings, pod)
     interface = _interface(settings, pod, machine)
@@ -60,6 +57,19 @@ def has_interface(record: PodRecord) -> bool:
 def is_mirror(record: PodRecord) -> bool:
     """Whether this is the API's copy of a static pod."""
     return MIRROR_ANNOTATION in record.annotations or any(o.kind == "Node" for o in record.owners)
+
+
+def _require_well_formed(pod: Resource, record: PodRecord) -> None:
+    if not _UUID.fullmatch(pod.uid):
+        raise TranslationError(
+            f"Pod {pod.namespace}/{pod.name}: metadata.uid is {pod.uid!r}; accepted is a lower-case uuid, "
+            "because the virtual-machine takes it"
+        )
+    if record.node_name and not _NODE_NAME.fullmatch(record.node_name):
+        raise TranslationError(
+            f"Pod {pod.namespace}/{pod.name}: spec.nodeName is {record.node_name[:300]!r}; accepted is a name of at "
+            "most 253 lower-case letters, digits, '-' and '.'"
+        )
 
 
 def _machine(settings: SettingsRecord, pod: Resource) -> ContrailObject:

@@ -1,0 +1,37 @@
+"""Every golden pair: what is given translates to what is wanted, and reads what it says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.translator.golden import FOLDER, given, wanted
+from translator.diff import wanted as as_wanted
+from translator.translate.registry import translate
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.stem)
+def test_golden(path: Path) -> None:
+    case = yaml.safe_load(path.read_text())
+    objects, reads = wanted(case)
+    assert json.loads(json.dumps(objects)) == case["wanted"], case["says"]
+    assert reads == case["reads"]
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.stem)
+def test_objects_name_their_owner_and_stand_on_objects_of_ours(path: Path) -> None:
+    """The audit knows own objects by these annotations; edges only lead to uuids that we compute."""
+    subject, view = given(yaml.safe_load(path.read_text()))
+    for desired in translate(subject, view):
+        if desired.type == "link":
+            continue
+        pairs = {each["key"]: each["value"] for each in desired.properties["annotations"]["key_value_pair"]}  # type: ignore[union-attr]
+        assert (pairs["kind"], pairs["name"]) == (subject.kind, subject.name)
+        assert pairs["cluster"] == view.settings.cluster
+        assert pairs["owner"] == view.settings.owner
+        assert as_wanted(desired, subject.home).namespace == pairs.get("namespace", "")
+        if desired.parent_type == "project":  # type: ignore[union-attr]
+            assert any(relation == "parent" for _, relation in as_wanted(desired, "").edges)
