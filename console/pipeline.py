@@ -102,8 +102,8 @@ class Pipeline:
     def _start(self) -> None:
         plan = self.plan
         self._parts.enter_context(self.state)
-        self.state.bind(plan)
         self._probe()
+        self.state.bind(plan)
         database = plan.database or self._start_postgres()
         self.engine = self._open_store(database)
         self._go_on()
