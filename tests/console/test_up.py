@@ -32,6 +32,7 @@ def _table(output: str) -> list[list[str]]:
 
 
 @pytest.mark.postgres
+@pytest.mark.slow
 def test_without_a_terminal_the_final_table_is_printed_and_nothing_is_left(tmp_path: Path, state: Path) -> None:
     log = logs.small_log(tmp_path / "log", pods=7)
     done = up("--log", str(log), "--state", str(state))
@@ -62,6 +63,7 @@ def test_what_cannot_be_applied_is_listed_below_the_table_and_is_an_error(tmp_pa
 
 
 @pytest.mark.postgres
+@pytest.mark.slow
 def test_at_a_terminal_pods_are_shown_until_ctrl_c_and_nothing_is_left(tmp_path: Path, state: Path) -> None:
     log = logs.small_log(tmp_path / "log")
     with live("--log", str(log), "--state", str(state)) as run:
@@ -75,6 +77,7 @@ def test_at_a_terminal_pods_are_shown_until_ctrl_c_and_nothing_is_left(tmp_path:
 
 
 @pytest.mark.postgres
+@pytest.mark.slow
 def test_a_service_that_is_killed_comes_back_and_a_simulator_too(tmp_path: Path, state: Path) -> None:
     log = logs.small_log(tmp_path / "log")
     with live("--log", str(log), "--state", str(state)) as run:
@@ -92,6 +95,7 @@ def test_a_service_that_is_killed_comes_back_and_a_simulator_too(tmp_path: Path,
 
 
 @pytest.mark.postgres
+@pytest.mark.slow
 def test_an_embedded_database_that_is_killed_comes_back(tmp_path: Path, state: Path) -> None:
     log = logs.small_log(tmp_path / "log")
     with live("--log", str(log), "--state", str(state)) as run:
@@ -106,6 +110,7 @@ def test_an_embedded_database_that_is_killed_comes_back(tmp_path: Path, state: P
 
 
 @pytest.mark.postgres
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.0, 0.7, 1.5, 3.0])
 def test_ctrl_c_while_it_starts_is_a_clean_end(tmp_path: Path, state: Path, seconds: float) -> None:
     log = logs.small_log(tmp_path / "log")
@@ -119,6 +124,7 @@ def test_ctrl_c_while_it_starts_is_a_clean_end(tmp_path: Path, state: Path, seco
 
 
 @pytest.mark.postgres
+@pytest.mark.slow
 def test_nothing_is_left_running_when_up_itself_is_killed(tmp_path: Path, state: Path) -> None:
     log = logs.small_log(tmp_path / "log")
     with live("--log", str(log), "--state", str(state)) as run:
@@ -129,6 +135,7 @@ def test_nothing_is_left_running_when_up_itself_is_killed(tmp_path: Path, state:
 
 
 @pytest.mark.postgres
+@pytest.mark.slow
 def test_a_kept_state_goes_on_where_it_was(tmp_path: Path, state: Path) -> None:
     log = logs.small_log(tmp_path / "log")
     first = up("--log", str(log), "--state", str(state))
@@ -143,6 +150,7 @@ def test_a_kept_state_goes_on_where_it_was(tmp_path: Path, state: Path) -> None:
 
 
 @pytest.mark.postgres
+@pytest.mark.slow
 def test_a_database_of_ones_own_is_used_and_never_mixed(tmp_path: Path, database_url: str) -> None:
     log = logs.small_log(tmp_path / "log", pods=1)
     assert up("--log", str(log), "--database", database_url).returncode == 0
