@@ -27,7 +27,8 @@ class Gate:
         self._pace = Pace(ceiling)
         self._ceiling = ceiling
         self._health = health
-        self._shut = False
+        self._limit = 0
+        self._open: bool | None = None
         health.not_ready(PART, "has not answered yet")
 
     @property
@@ -56,17 +57,19 @@ class Gate:
             self._pace.unanswered(now, began=began, jitter=random.random(), reason=outcome.reason)
         else:
             self._pace.succeeded(now)
-        metrics.LIMIT.set(self._pace.limit)
+        if self._pace.limit != self._limit:
+            self._limit = self._pace.limit
+            metrics.LIMIT.set(self._limit)
         self._tell(outcome)
 
     def _tell(self, outcome: Outcome) -> None:
         reason = self._pace.reason
-        if reason and not self._shut:
+        if reason and self._open is not False:
             level = logging.ERROR if outcome.verdict is Verdict.DENIED else logging.WARNING
             logger.log(level, "holding calls to Contrail back, trying now and then: %s", reason)
             self._health.not_ready(PART, reason)
-        elif not reason:
-            if self._shut:
+        elif not reason and not self._open:
+            if self._open is False:
                 logger.info("Contrail answers again")
             self._health.ready(PART)
-        self._shut = bool(reason)
+        self._open = not reason

@@ -27,6 +27,8 @@ _STATUS = {
 }
 _MORTAL = frozenset({Verdict.RETRY, Verdict.REFUSED})
 """Verdicts that are given up after some tries; the rest waits for what others do."""
+_WATCHED = frozenset({Verdict.WAIT, Verdict.HELD, Verdict.BUSY, Verdict.SILENT, Verdict.DENIED})
+"""Verdicts whose cause may end at any moment. While the API itself is away, its pace bounds what is tried."""
 
 
 def result_of(
@@ -44,7 +46,7 @@ def result_of(
     attempts = row.attempts + 1 if row.status == status else 1
     if outcome.verdict in _MORTAL and is_dead(attempts, tries=settings.tries):
         status = Status.DEAD
-    limit = settings.blocked_limit if outcome.verdict in (Verdict.WAIT, Verdict.HELD) else settings.backoff_limit
+    limit = settings.blocked_limit if outcome.verdict in _WATCHED else settings.backoff_limit
     seconds = delay(attempts, first=settings.backoff_first, limit=limit, jitter=jitter)
     return Result(row, status, outcome.reason, attempts, seconds, holders=outcome.holders)
 

@@ -32,7 +32,7 @@ class ApplierSettings:
     backoff_limit: float = 60.0
     """Most seconds between two attempts at an object that fails."""
     blocked_limit: float = 5.0
-    """Most seconds between two attempts at an object that waits for something outside of the store."""
+    """Most seconds between two attempts at an object that waits for something outside of the store, or for the API."""
     record_linger: float = 0.01
     """Seconds that a result waits for others, to share one commit; an address that was read never waits."""
     address_linger: float = 0.01

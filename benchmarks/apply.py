@@ -45,20 +45,24 @@ _UNFINISHED = "status <> 'applied'"
 def main(arguments: Sequence[str]) -> int:
     """Run it and print the figures."""
     options = _options(arguments)
-    with EmbeddedPostgres(durable=True) as server:
-        speeds = [_speed(server, n, options) for n in range(options.runs)]
-        waits = [_latencies(server, n, options) for n in range(options.runs)]
-    applied, bare, calls = (statistics.median(values) for values in zip(*speeds, strict=True))
-    ratio = statistics.median(a / b for a, b, _ in speeds)
-    p50, p99 = (statistics.median(_percentile(w, q) for w in waits) for q in (0.50, 0.99))
     print(f"machine: {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}")
-    print(f"load before the runs was {os.getloadavg()[2]:.1f}; concurrency {options.concurrency}, runs {options.runs}")
-    print(f"applied objects/s   {applied:8.0f}   ({options.pods} pods, 4 objects each, zero-latency API)")
-    print(f"bare requests/s     {bare:8.0f}   (same requests, same concurrency)")
-    print(f"ratio               {ratio:8.2f}")
-    print(f"calls per pod       {calls:8.2f}")
-    print(f"pod to address      {p50:5.0f} ms p50, {p99:.0f} ms p99 at {options.rate} pods/s, API {options.latency} ms")
+    print(f"load before {os.getloadavg()[0]:.1f}; concurrency {options.concurrency}, medians of {options.runs} runs")
+    with EmbeddedPostgres(durable=True) as server:
+        for latency, pods in ((0, options.pods), (options.latency, options.pods // 4)):
+            _print_speed(latency, pods, [_speed(server, n, options, pods, latency) for n in range(options.runs)])
+        waits = [_latencies(server, n, options) for n in range(options.runs)]
+    p50, p99 = (statistics.median(_percentile(w, q) for w in waits) for q in (0.50, 0.99))
+    print(f"API {options.latency} ms, {options.rate} pods/s: pod to address {p50:.0f} ms p50, {p99:.0f} ms p99")
     return 0
+
+
+def _print_speed(latency: int, pods: int, speeds: Sequence[tuple[float, float, float]]) -> None:
+    applied, bare, calls = (statistics.median(values) for values in zip(*speeds, strict=True))
+    ratio = statistics.median(speed / loop for speed, loop, _ in speeds)
+    print(
+        f"API {latency} ms, {pods} pods: {applied:.0f} objects/s, bare loop {bare:.0f} objects/s, "
+        f"ratio {ratio:.2f}, {calls:.2f} calls per pod"
+    )
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
@@ -133,10 +137,12 @@ def _site(server: EmbeddedPostgres, name: str, *, concurrency: int, latency: int
         yield Site(DesiredStore(engine), url, api.stdout.readline().split()[-1], concurrency)
 
 
-def _speed(server: EmbeddedPostgres, run: int, options: argparse.Namespace) -> tuple[float, float, float]:
-    """Objects/s of the applier, requests/s of the bare loop, calls per pod."""
-    pods = [pod(f"ns-{n % NAMESPACES}", f"pod-{n}") for n in range(options.pods)]
-    with _site(server, f"speed_{run}", concurrency=options.concurrency) as site:
+def _speed(
+    server: EmbeddedPostgres, run: int, options: argparse.Namespace, count: int, latency: int
+) -> tuple[float, float, float]:
+    """Objects/s of the applier and of the bare loop (address reads are made, and not counted), calls per pod."""
+    pods = [pod(f"ns-{n % NAMESPACES}", f"pod-{n}") for n in range(count)]
+    with _site(server, f"speed_{run}", concurrency=options.concurrency, latency=latency) as site:
         with site.apply():
             site.bootstrap()
         _put(site.store, pods)
@@ -148,11 +154,11 @@ def _speed(server: EmbeddedPostgres, run: int, options: argparse.Namespace) -> t
             site.wait()
             seconds = time.monotonic() - began
         calls = site.calls() - before
-    with _site(server, f"bare_{run}", concurrency=options.concurrency) as site:
+    with _site(server, f"bare_{run}", concurrency=options.concurrency, latency=latency) as site:
         with site.apply():
             site.bootstrap()
-        bare = _bare(site, pods, reads=calls - 4 * options.pods)
-    return 4 * options.pods / seconds, calls / bare, calls / options.pods
+        bare = _bare(site, pods, reads=calls - 4 * count)
+    return 4 * count / seconds, 4 * count / bare, calls / count
 
 
 def _put(store: DesiredStore, pods: Sequence[Pod]) -> None:

@@ -62,6 +62,7 @@ def test_waiting_does_not_use_up_tries() -> None:
 
 def test_what_waits_for_others_is_asked_about_more_often() -> None:
     assert after(Verdict.WAIT, row("blocked", 99)).delay == 5.0
+    assert after(Verdict.SILENT, row("pending", 99)).delay == 5.0
     assert after(Verdict.FULL, row("blocked", 99)).delay == 60.0
 
 
