@@ -139,9 +139,10 @@ def test_case_20_a_listing_that_was_not_believed_is_looked_at_again(tmp_path: Pa
             cluster.intercept(
                 lambda r: Reply(listing(version=200)) if r.path.endswith("/pods") and not r.is_watch else None
             )
-            eventually(cluster.break_watches_and(lambda: "Pod" in run.health.why_not_ready()))
+            objected = cluster.break_watches_and(lambda: "0 objects" in run.health.why_not_ready().get("Pod", ""))
+            eventually(objected, every=0.2)
             assert run.folded().uids("Pod") == cluster.uids()
-            eventually(cluster.break_watches_and(lambda: not run.health.why_not_ready()))
+            eventually(cluster.break_watches_and(lambda: not run.health.why_not_ready()), every=0.2)
             assert run.folded().uids("Pod") == cluster.uids()
 
 
@@ -215,5 +216,5 @@ def test_an_object_that_becomes_malformed_keeps_its_last_good_state(tmp_path: Pa
 def test_an_empty_list_of_namespaces_is_never_believed(tmp_path: Path) -> None:
     with FakeCluster() as cluster, watching(cluster.api.load, tmp_path, kinds=(namespaces.KIND,)) as run:
         eventually(lambda: "no cluster is without" in run.health.why_not_ready().get("Namespace", ""))
-        assert run.snapshots("Namespace") == []
-        assert len(run.begun("Namespace")) == 1
+    assert run.snapshots("Namespace") == []
+    assert len(run.begun("Namespace")) == 1

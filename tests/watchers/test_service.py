@@ -101,6 +101,7 @@ def test_records_that_the_bus_lost_are_listed_again(tmp_path: Path) -> None:
     with FakeCluster() as cluster, watching(cluster.api.load, tmp_path) as run:
         cluster.put(pod("web-0"))
         run.settled(cluster.uids)
+        eventually(run.snapshots)
         run.bus.producer.lose()
         cluster.put(pod("web-1"))
         run.settled(cluster.uids)
