@@ -12,11 +12,11 @@ import msgspec
 
 from schemas.records import SettingsRecord
 from translator.fold import APPLIED, Action
-from translator.fold_batch import Changed, Folded, fold_batch, keys_of, sweeps_of
+from translator.fold_batch import Changed, fold_batch, keys_of, sweeps_of
 from translator.intake import Batch
 from translator.project import project
 from translator.resource import NOWHERE, SETTINGS, Cause, Key, Resource, canonical, digest_of
-from translator.store import DeadLetter, Move, ResourceChanges, Session, Settled, Writes
+from translator.store import DeadLetter, Move, ResourceChanges, Session, Writes
 from translator.version import version_of
 
 PAGE = 500
@@ -59,7 +59,7 @@ def take(session: Session, batch: Batch, rules: Rules) -> Summary:
     folded = fold_batch(batch, session.heads(keys_of(batch)), older, epochs)
     session.save_resources(folded.rows)
     refused = [each for part in batch.slices for each in part.refused]
-    writes = Writes(topic=batch.topic, epochs=folded.epochs, dead_letters=refused, settled=_told(folded))
+    writes = Writes(topic=batch.topic, epochs=folded.epochs, dead_letters=refused, well_told=folded.well_told)
     project(session, rules.settings, folded.changed, writes)
     session.save(writes, rules.version)
     return _summary(folded.tally, writes)
@@ -85,7 +85,7 @@ def put_settings(session: Session, rules: Rules) -> Summary:
     if head is None:
         session.save_resources(ResourceChanges([resource], [], [], []))
     elif head.digest != resource.digest:
-        session.save_resources(ResourceChanges([], [resource], [True], []))
+        session.save_resources(ResourceChanges([], [resource], [], []))
     writes = Writes()
     changed = {resource.key: Changed(resource, resource.cause, is_new=head is None)}
     project(session, rules.settings, changed, writes)
@@ -109,12 +109,6 @@ def renew(
     project(session, rules.settings, changed, writes, with_readers=False)
     session.save(writes, rules.version)
     return None if done else resources[-1].key
-
-
-def _told(folded: Folded) -> dict[Key, Settled]:
-    """Resources that the batch told of well: what could not be read of them earlier no longer matters."""
-    rows = folded.rows
-    return {each.key: Settled(each.cause.position, translated=False) for each in (*rows.created, *rows.replaced)}
 
 
 def _summary(tally: Counter[Action], writes: Writes) -> Summary:

@@ -19,7 +19,7 @@ from translator import metrics
 from translator.backlog import Backlog, Run
 from translator.batch import Rules, Summary, put_settings, renew, take
 from translator.intake import Batch, Slice, intake
-from translator.neighbour import Neighbour
+from translator.neighbour import LONGEST, Neighbour
 from translator.resource import Key
 from translator.settings import TranslatorSettings
 from translator.store import Progress, Store
@@ -50,6 +50,7 @@ class Follower:
         settings: TranslatorSettings,
         health: Health,
         clock: Callable[[], float] = time.monotonic,
+        longest_wait: float = LONGEST,
     ) -> None:
         self._open_consumer = open_consumer
         self._store = store
@@ -58,8 +59,8 @@ class Follower:
         self._health = health
         self._clock = clock
         self._stop = threading.Event()
-        self._bus = Neighbour("bus", health=health, stop=self._stop)
-        self._database = Neighbour("store", health=health, stop=self._stop)
+        self._bus = Neighbour("bus", health=health, stop=self._stop, longest=longest_wait)
+        self._database = Neighbour("store", health=health, stop=self._stop, longest=longest_wait)
         self._backlog = Backlog()
         self._unplaced: set[int] = set()
         self._lag_at = 0.0

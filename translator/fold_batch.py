@@ -13,8 +13,8 @@ import msgspec
 
 from translator.fold import Action, Epoch, after_gap, fold
 from translator.intake import Arrival, Batch
-from translator.resource import Cause, Head, Key, Resource, digest_of
-from translator.store import EpochKey, ResourceChanges, Sweep
+from translator.resource import Cause, Head, Key, Position, Resource, digest_of
+from translator.store import EpochKey, ResourceChanges, Seen, Sweep
 
 
 class Changed(msgspec.Struct, frozen=True, gc=False):
@@ -26,9 +26,13 @@ class Changed(msgspec.Struct, frozen=True, gc=False):
 
 
 class Folded(msgspec.Struct, frozen=True, gc=False):
-    """Result of the fold: rows to write, resources to translate, epochs with the offset that set them, tallies."""
+    """Result of the fold: rows to write, resources to translate, epochs with the offset that set them, tallies.
+
+    `well_told` is the last record of each resource that could be read.
+    """
 
     rows: ResourceChanges
+    well_told: dict[Key, Position]
     changed: dict[Key, Changed]
     epochs: dict[EpochKey, tuple[Epoch, int]]
     tally: Counter[Action]
@@ -68,7 +72,8 @@ class _Fold:
     def __init__(self, heads: Mapping[Key, Head], older: Mapping[Key, Head], epochs: Mapping[EpochKey, Epoch]) -> None:
         self._before: dict[Key, Head] = {**older, **heads}
         self._now: dict[Key, Head | None] = {**older, **heads}
-        self._told: dict[Key, Arrival] = {}
+        self._last: dict[Key, Arrival] = {}
+        self._good: dict[Key, Arrival] = {}
         self._epochs = dict(epochs)
         self._moved: dict[EpochKey, tuple[Epoch, int]] = {}
         self._tally: Counter[Action] = Counter()
@@ -88,35 +93,58 @@ class _Fold:
         if epoch is not self._epochs.get(place):
             self._set_epoch(place, epoch, arrival.position.offset)
         if action is Action.PUT:
-            # The digest is computed once per resource, at the end; the fold never looks at it.
-            self._now[key] = Head(event.uid, event.resource_version, event.epoch, b"", place[1])
-            self._told[key] = arrival
+            self._put(arrival, place[1])
         elif action is Action.REMOVE:
-            self._now[key] = None
-            self._told[key] = arrival
+            self._remove(key, arrival)
         elif action is Action.SWEEP:
             self._sweep(place, epoch.epoch, arrival)
 
     def result(self) -> Folded:
         """What the batch comes to."""
-        rows = ResourceChanges([], [], [], [])
-        changed: dict[Key, Changed] = {}
-        for key, arrival in self._told.items():
+        folded = Folded(ResourceChanges([], [], [], []), {}, {}, self._moved, self._tally)
+        for key, arrival in self._last.items():
             before = self._before.get(key)
-            if self._now[key] is None:
-                if before is not None:
-                    rows.removed.append(key)
-                    changed[key] = Changed(None, _cause(arrival))
-                continue
-            resource = _resource(arrival)
-            if before is None:
-                rows.created.append(resource)
-            else:
-                rows.replaced.append(resource)
-                rows.told.append(before.digest != resource.digest)
-            if before is None or before.uid != resource.uid or before.digest != resource.digest:
-                changed[key] = Changed(resource, resource.cause, is_new=before is None)
-        return Folded(rows, changed, self._moved, self._tally)
+            if self._now[key] is not None:
+                self._keep(folded, key, before, arrival)
+            elif before is not None:
+                folded.rows.removed.append(key)
+                folded.changed[key] = Changed(None, _cause(arrival))
+                folded.well_told[key] = arrival.position
+        return folded
+
+    def _keep(self, folded: Folded, key: Key, before: Head | None, last: Arrival) -> None:
+        """A resource that is there: as its last well-formed body says, told of by its last record."""
+        good = self._good.get(key)
+        if good is None:
+            folded.rows.seen.append(_seen(key, last))
+            return
+        folded.well_told[key] = good.position
+        resource = _resource(good, last)
+        if before is not None and before.uid == resource.uid and before.digest == resource.digest:
+            folded.rows.seen.append(_seen(key, last))
+            return
+        (folded.rows.created if before is None else folded.rows.replaced).append(resource)
+        folded.changed[key] = Changed(resource, _cause(good), is_new=before is None)
+
+    def _put(self, arrival: Arrival, partition: int) -> None:
+        event, key = arrival.event, arrival.key
+        current = self._now.get(key)
+        if arrival.malformed and (current is None or current.uid != event.uid):
+            # Nothing is known of this object that could stay; its predecessor of the same name is gone.
+            self._remove(key, arrival)
+            return
+        if current is not None and current.uid != event.uid:
+            self._good.pop(key, None)
+        if not arrival.malformed:
+            self._good[key] = arrival
+        # The digest is computed once per resource, at the end; the fold never looks at it.
+        self._now[key] = Head(event.uid, event.resource_version, event.epoch, b"", partition)
+        self._last[key] = arrival
+
+    def _remove(self, key: Key, arrival: Arrival) -> None:
+        self._now[key] = None
+        self._last[key] = arrival
+        self._good.pop(key, None)
 
     def _set_epoch(self, place: EpochKey, epoch: Epoch, offset: int) -> None:
         self._epochs[place] = epoch
@@ -127,16 +155,21 @@ class _Fold:
         prefix = f"{kind}/"
         for key, head in self._now.items():
             if head is not None and head.partition == partition and head.epoch < epoch and key.startswith(prefix):
-                self._now[key] = None
-                self._told[key] = arrival
+                self._remove(key, arrival)
 
 
 def _cause(arrival: Arrival) -> Cause:
     return Cause(arrival.position, arrival.event.event_id)
 
 
-def _resource(arrival: Arrival) -> Resource:
+def _seen(key: Key, arrival: Arrival) -> Seen:
     event = arrival.event
+    return Seen(key, event.resource_version, event.epoch, _cause(arrival), event.source.observed_at)
+
+
+def _resource(good: Arrival, last: Arrival) -> Resource:
+    """Body and identity from one record, version and place from the last that told of the same object."""
+    event = good.event
     assert event.body is not None
     return Resource(
         kind=event.kind,
@@ -144,11 +177,11 @@ def _resource(arrival: Arrival) -> Resource:
         name=event.name,
         api_version=event.api_version,
         uid=event.uid,
-        resource_version=event.resource_version,
-        epoch=event.epoch,
+        resource_version=last.event.resource_version,
+        epoch=last.event.epoch,
         body=event.body,
-        text=arrival.text,
-        digest=digest_of(arrival.text),
-        cause=_cause(arrival),
-        observed_at=event.source.observed_at,
+        text=good.text,
+        digest=digest_of(good.text),
+        cause=_cause(last),
+        observed_at=last.event.source.observed_at,
     )

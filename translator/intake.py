@@ -9,26 +9,32 @@ import msgspec
 
 from schemas.bus.port import Record
 from schemas.codec import decode
-from schemas.errors import MalformedObject, UndecodableRecord
+from schemas.errors import MalformedObject, TranslationError, UndecodableRecord
 from schemas.events import MARKERS, ChangeEvent
 from translator.resource import Key, Position, canonical, key_of
 from translator.store import DeadLetter
+from translator.translate.registry import require_well_formed
 
 MAX_PAYLOAD = 64 * 1024
 """Bytes of a refused record that its dead letter keeps: enough to see what it was, and bounded."""
 MAX_NAME = 253
 """Characters of a name, namespace or uid: Kubernetes' own limit."""
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_NOT_IN_NAMES = re.compile(r"[\s\0/:]")
 _EVENT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Arrival(msgspec.Struct, frozen=True, gc=False):
-    """One decoded event; `text` is the canonical JSON of its body, b'' where it has none."""
+    """One decoded event; `text` is the canonical JSON of its body, b'' where it has none.
+
+    A `malformed` body cannot be translated: it says that its object is there, and nothing else.
+    """
 
     position: Position
     key: Key
     event: ChangeEvent
     text: bytes
+    malformed: bool = False
 
 
 class Slice(msgspec.Struct, frozen=True, gc=False):
@@ -58,11 +64,17 @@ def intake(cluster: str, records: Sequence[Record], *, expected: int, gap: bool 
     for record in records:
         position = Position(record.topic, record.partition, record.offset)
         try:
-            event = decode(record.value)
-            taken.arrivals.append(_arrival(cluster, position, event))
+            arrival = _arrival(cluster, position, decode(record.value))
         except (UndecodableRecord, MalformedObject) as error:
             stage = "decode" if isinstance(error, UndecodableRecord) else "fold"
             taken.refused.append(letter(stage, position, _key_text(record.key), error, record.value or b""))
+            continue
+        try:
+            require_well_formed(arrival.event)
+        except TranslationError as error:
+            arrival = msgspec.structs.replace(arrival, malformed=True)
+            taken.refused.append(letter("fold", position, arrival.key, error, arrival.text))
+        taken.arrivals.append(arrival)
     return taken
 
 
@@ -93,10 +105,10 @@ def _arrival(cluster: str, position: Position, event: ChangeEvent) -> Arrival:
 def _check_names(event: ChangeEvent) -> None:
     named = (("name", event.name, MAX_NAME), ("namespace", event.namespace, MAX_NAME), ("uid", event.uid, MAX_NAME))
     for field, value, limit in named:
-        if len(value) > limit or "/" in value or "\0" in value or (not value and field != "namespace"):
+        if len(value) > limit or _NOT_IN_NAMES.search(value) or (not value and field != "namespace"):
             raise MalformedObject(
                 f"{event.kind} {event.namespace}/{event.name}: {field} is {value[:300]!r}; "
-                f"accepted are 1 to {limit} characters without '/'"
+                f"accepted are 1 to {limit} characters without '/', ':' and white space"
             )
     if "\0" in event.resource_version or "\0" in event.api_version:
         raise MalformedObject(f"{event.kind} {event.namespace}/{event.name}: NUL in its version")

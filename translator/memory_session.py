@@ -5,7 +5,7 @@ A journal of what was overwritten takes everything back when the transaction fai
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -14,7 +14,7 @@ from schemas.errors import Fenced
 from translator.diff import Change, Edge, StoredObject
 from translator.fold import Epoch
 from translator.resource import Head, Key, Position, Resource
-from translator.store import DeadLetter, EpochKey, Move, Progress, ResourceChanges, Settled, Sweep, Writes
+from translator.store import DeadLetter, EpochKey, Move, Progress, ResourceChanges, Seen, Sweep, Writes
 
 Place = tuple[str, str, int]
 """(kind, topic, partition)."""
@@ -109,10 +109,17 @@ class MemorySession:
             self._drop(self._tables.resources, key)
         for resource in changes.replaced:
             self._unplace(self._tables.resources[resource.key])
-        for resource in (*changes.created, *changes.replaced):
+        seen = [self._again(each) for each in changes.seen]
+        for resource in (*changes.created, *changes.replaced, *seen):
             key = resource.key
             self._put(self._tables.resources, key, resource)
             self._put(self._index(self._tables.places, _place(resource)), key, None)
+
+    def _again(self, seen: Seen) -> Resource:
+        stored = self._tables.resources[seen.key]
+        self._unplace(stored)
+        told = {"epoch": seen.epoch, "cause": seen.cause, "observed_at": seen.observed_at}
+        return msgspec.structs.replace(stored, resource_version=seen.resource_version, **told)
 
     def resources(self, keys: Collection[Key]) -> dict[Key, Resource]:
         """Whole resources."""
@@ -177,7 +184,7 @@ class MemorySession:
         for change in sorted(writes.changes, key=lambda each: each.op != "delete"):
             self._save_change(change)
         self._save_sources(writes)
-        self._save_letters(writes.dead_letters, writes.settled)
+        self._save_letters(writes)
         shards = sorted({change.row.shard for change in writes.changes})
         if shards:
             tables.notified.append(",".join(map(str, shards)))
@@ -218,17 +225,17 @@ class MemorySession:
             self._drop(tables.sources[uuid], key)
             self._drop(tables.wishes[key], uuid)
 
-    def _save_letters(self, letters: list[DeadLetter], settled: Mapping[Key, Settled]) -> None:
+    def _save_letters(self, writes: Writes) -> None:
         stored = self._tables.letters
-        for place, old in list(stored.items()):
-            stage, position, resource = place
-            until = settled.get(Key(resource))
-            if until is not None and not old.resolved and _settles(until, stage, position):
-                self._put(stored, place, Letter(old.letter, old.times, True))
-        for letter in letters:
+        for letter in writes.dead_letters:
             place = (letter.stage, letter.position, letter.resource)
             times = stored[place].times + 1 if place in stored else 1
             self._put(stored, place, Letter(letter, times, False))
+        for place, old in list(stored.items()):
+            stage, position, resource = place
+            well = writes.well_translated if stage == "translate" else writes.well_told
+            if not old.resolved and _is_settled(position, well.get(Key(resource))):
+                self._put(stored, place, Letter(old.letter, old.times, True))
 
     def _unplace(self, resource: Resource) -> None:
         self._drop(self._tables.places[_place(resource)], resource.key)
@@ -256,7 +263,7 @@ def _place(resource: Resource) -> Place:
     return resource.kind, position.topic, position.partition
 
 
-def _settles(settled: Settled, stage: str, position: Position) -> bool:
-    until = settled.position
-    same = (until.topic, until.partition) == (position.topic, position.partition)
-    return same and position.offset <= until.offset and (settled.translated or stage != "translate")
+def _is_settled(position: Position, until: Position | None) -> bool:
+    if until is None or (until.topic, until.partition) != (position.topic, position.partition):
+        return False
+    return position.offset <= until.offset

@@ -32,8 +32,10 @@ class Neighbour:
         *,
         health: Health,
         stop: threading.Event,
+        longest: float = LONGEST,
         chance: Callable[[], float] = random.random,
     ) -> None:
+        self._longest = longest
         self._part = part
         self._health = health
         self._stop = stop
@@ -63,6 +65,6 @@ class Neighbour:
         return answer
 
     def _wait(self) -> float:
-        limit = min(LONGEST, FIRST * 2.0 ** min(self._failures, 20))
+        limit = min(self._longest, FIRST * 2.0 ** min(self._failures, 20))
         self._failures += 1
         return limit * (0.5 + 0.5 * self._chance())

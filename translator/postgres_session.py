@@ -18,7 +18,7 @@ from translator.copying import NULL, binary, json_parameter, json_text, moment, 
 from translator.diff import Change, StoredObject
 from translator.fold import Epoch
 from translator.resource import BODY_OF_KIND, Cause, Head, Key, Position, Resource
-from translator.store import DeadLetter, EpochKey, Move, ResourceChanges, Settled, Sweep, Writes
+from translator.store import DeadLetter, EpochKey, Move, ResourceChanges, Seen, Sweep, Writes
 
 _DECODERS = {kind: msgspec.json.Decoder(body) for kind, body in BODY_OF_KIND.items()}
 
@@ -57,12 +57,12 @@ class PostgresSession:
         prefix = f"{text(self._cluster)}\t"
         if changes.removed:
             self._run(sql.REMOVE_RESOURCES, keys=self._split(changes.removed))
-        if changes.replaced:
-            pairs = zip(changes.replaced, changes.told, strict=True)
-            self._copy("told_resource", sql.RESOURCE_COLUMNS, (prefix + _resource_line(*pair) for pair in pairs))
+        if changes.replaced or changes.seen:
+            told = [*map(_resource_line, changes.replaced), *map(_seen_line, changes.seen)]
+            self._copy("told_resource", sql.RESOURCE_COLUMNS, (prefix + line for line in told))
             self._run(sql.REPLACE_RESOURCES)
         if changes.created:
-            lines = (prefix + _resource_line(each, True) for each in changes.created)
+            lines = (prefix + _resource_line(each) for each in changes.created)
             self._copy("k8s_resource", sql.RESOURCE_COLUMNS, lines)
 
     def resources(self, keys: Collection[Key]) -> dict[Key, Resource]:
@@ -172,8 +172,8 @@ class PostgresSession:
         changed = [{**self._source(u, k), "digest": f"\\x{digest.hex()}"} for u, k, digest in writes.sources_changed]
         script.add(sql.CHANGE_SOURCES, changed)
         script.add(sql.SAVE_EPOCHS, list(map(_epoch_row, writes.epochs.items())), topic=writes.topic)
-        script.add(sql.SETTLE_LETTERS, [self._settled(*each) for each in writes.settled.items()])
         script.add(sql.SAVE_LETTERS, list(map(_letter_row, writes.dead_letters)))
+        script.add(sql.SETTLE_LETTERS, self._settled(writes))
         shards = sorted({change.row.shard for change in writes.changes})
         script.add(sql.NOTIFY, shards, shards=",".join(map(str, shards)))
         script.run()
@@ -184,10 +184,12 @@ class PostgresSession:
     def _source(self, uuid: str, key: Key) -> dict[str, str]:
         return {"object_uuid": uuid, "cluster": self._cluster, "resource": key}
 
-    def _settled(self, key: Key, settled: Settled) -> dict[str, Any]:
-        place = msgspec.structs.asdict(settled.position)
-        place["at_offset"] = place.pop("offset")
-        return {**place, "cluster": self._cluster, "resource": key, "translated": settled.translated}
+    def _settled(self, writes: Writes) -> list[tuple[Any, ...]]:
+        return [
+            (self._cluster, key, place.topic, place.partition, place.offset, translated)
+            for well, translated in ((writes.well_told, False), (writes.well_translated, True))
+            for key, place in well.items()
+        ]
 
     def _some(self, statement: str, keys: Collection[str]) -> Iterable[tuple[Any, ...]]:
         return self._all(statement, keys=json_parameter((self._cluster, key) for key in keys)) if keys else ()
@@ -256,8 +258,7 @@ def _resource(row: tuple[Any, ...]) -> Resource:
     )
 
 
-def _resource_line(resource: Resource, with_body: bool) -> str:
-    position, event_id = resource.cause.position, resource.cause.event_id
+def _resource_line(resource: Resource) -> str:
     return "\t".join(
         (
             text(resource.kind),
@@ -267,13 +268,23 @@ def _resource_line(resource: Resource, with_body: bool) -> str:
             text(resource.uid),
             text(resource.resource_version),
             str(resource.epoch),
-            json_text(resource.text if with_body else None),
+            json_text(resource.text),
             binary(resource.digest),
-            text(position.topic),
-            f"{position.partition}\t{position.offset}\t{event_id or NULL}",
+            _cause_fields(resource.cause),
             moment(resource.observed_at),
         )
     )
+
+
+def _seen_line(seen: Seen) -> str:
+    names = "\t".join(map(text, seen.key.split("/")))
+    version = f"{NULL}\t{NULL}\t{text(seen.resource_version)}\t{seen.epoch}\t{NULL}\t{NULL}"
+    return f"{names}\t{version}\t{_cause_fields(seen.cause)}\t{moment(seen.observed_at)}"
+
+
+def _cause_fields(cause: Cause) -> str:
+    position = cause.position
+    return f"{text(position.topic)}\t{position.partition}\t{position.offset}\t{cause.event_id or NULL}"
 
 
 def _object_line(row: StoredObject) -> str:
@@ -291,7 +302,7 @@ def _object_line(row: StoredObject) -> str:
 
 
 def _diff_line(change: Change) -> str:
-    row, position = change.row, change.cause.position
+    row = change.row
     patch = None if change.patch is None else msgspec.json.encode(change.patch)
     return "\t".join(
         (
@@ -302,8 +313,7 @@ def _diff_line(change: Change) -> str:
             json_text(change.after),
             json_text(patch),
             text(change.resource),
-            text(position.topic),
-            f"{position.partition}\t{position.offset}\t{change.cause.event_id or NULL}",
+            _cause_fields(change.cause),
         )
     )
 

@@ -14,7 +14,7 @@ from translator.intake import letter
 from translator.merge import Before, Stored, Wishes, merge, moved
 from translator.resource import Cause, Key, list_keys
 from translator.rounds import Rounds, Translated
-from translator.store import Session, Settled, Writes
+from translator.store import Session, Writes
 
 
 def project(
@@ -122,5 +122,4 @@ def _gather_letters(rounds: Rounds, translated: Translated, causes: Mapping[Key,
             error = translated.failures[key]
             writes.dead_letters.append(letter("translate", resource.cause.position, key, error, resource.text))
         else:
-            settled = causes[key] if resource is None else resource.cause
-            writes.settled[key] = Settled(settled.position, translated=True)
+            writes.well_translated[key] = (causes[key] if resource is None else resource.cause).position

@@ -21,7 +21,7 @@ SET LOCAL jit = off;
 LOCK_SHARED = "LOCK TABLE consumer_offset IN ROW EXCLUSIVE MODE;"
 LOCK_ALONE = "LOCK TABLE consumer_offset IN SHARE ROW EXCLUSIVE MODE;"
 
-# Rows that replace stored ones travel through these; a body that did not change is NULL.
+# Rows that replace stored ones travel through these; what did not change is NULL.
 TEMPORARY = """
 CREATE TEMPORARY TABLE IF NOT EXISTS told_resource (
     cluster text, kind text, namespace text, name text, api_version text, uid text, resource_version text, epoch bigint,
@@ -98,8 +98,9 @@ RESOURCE_COLUMNS = (
 )
 REPLACE_RESOURCES = """
 UPDATE k8s_resource r SET
-    api_version = t.api_version, uid = t.uid, resource_version = t.resource_version, epoch = t.epoch,
-    body = coalesce(t.body, r.body), digest = t.digest, topic = t.topic, partition = t.partition,
+    api_version = coalesce(t.api_version, r.api_version), uid = coalesce(t.uid, r.uid),
+    resource_version = t.resource_version, epoch = t.epoch,
+    body = coalesce(t.body, r.body), digest = coalesce(t.digest, r.digest), topic = t.topic, partition = t.partition,
     at_offset = t.at_offset, event_id = t.event_id, observed_at = t.observed_at
 FROM told_resource t
 WHERE r.cluster = t.cluster AND r.kind = t.kind AND r.namespace = t.namespace AND r.name = t.name
@@ -185,11 +186,12 @@ ON CONFLICT (cluster, stage, topic, partition, at_offset, resource) DO UPDATE SE
 """
 SETTLE_LETTERS = """
 UPDATE dead_letter d SET resolved_at = now()
-FROM json_to_recordset(%(rows)s) n(
-    cluster text, resource text, topic text, partition integer, at_offset bigint, translated boolean)
-WHERE d.cluster = n.cluster AND d.resource = n.resource AND d.resolved_at IS NULL
-    AND d.topic = n.topic AND d.partition = n.partition AND d.at_offset <= n.at_offset
-    AND (d.stage IN ('decode', 'fold') OR d.stage = 'translate' AND n.translated)
+FROM json_array_elements(%(rows)s) n
+WHERE d.cluster = n.value ->> 0 AND d.resource = n.value ->> 1 AND d.resolved_at IS NULL
+    AND d.topic = n.value ->> 2 AND d.partition = (n.value ->> 3)::integer
+    AND d.at_offset <= (n.value ->> 4)::bigint
+    AND CASE d.stage WHEN 'translate' THEN (n.value ->> 5)::boolean WHEN 'apply' THEN false
+        ELSE NOT (n.value ->> 5)::boolean END
 """
 
 NOTIFY = "SELECT pg_notify('desired', %(shards)s)"

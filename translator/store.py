@@ -16,7 +16,7 @@ import msgspec
 
 from translator.diff import Change, StoredObject
 from translator.fold import Epoch
-from translator.resource import Head, Key, Position, Resource
+from translator.resource import Cause, Head, Key, Position, Resource
 
 T = TypeVar("T")
 
@@ -48,15 +48,22 @@ class Sweep(msgspec.Struct, frozen=True, gc=False):
     epoch: int
 
 
-class ResourceChanges(msgspec.Struct, frozen=True, gc=False):
-    """Rows of the fold: new ones, replaced ones, and removed keys.
+class Seen(msgspec.Struct, frozen=True, gc=False):
+    """A stored resource that was told of again, with the body that it has."""
 
-    `told` says for each replaced one whether its body differs from the stored one.
-    """
+    key: Key
+    resource_version: str
+    epoch: int
+    cause: Cause
+    observed_at: int
+
+
+class ResourceChanges(msgspec.Struct, frozen=True, gc=False):
+    """Rows of the fold: new ones, ones with another body or uid, ones told of again, and removed keys."""
 
     created: list[Resource]
     replaced: list[Resource]
-    told: list[bool]
+    seen: list[Seen]
     removed: list[Key]
 
 
@@ -71,15 +78,12 @@ class DeadLetter(msgspec.Struct, frozen=True, gc=False):
     payload: bytes
 
 
-class Settled(msgspec.Struct, frozen=True, gc=False):
-    """Dead letters of a resource up to this position are settled; those of its translation only if `translated`."""
-
-    position: Position
-    translated: bool
-
-
 class Writes(msgspec.Struct, kw_only=True):
-    """Everything that a batch changes beside the resources; each key at most once per field."""
+    """Everything that a batch changes beside the resources; each key at most once per field.
+
+    Dead letters of a resource are settled up to a position: those of reading it by `well_told`, those of its
+    translation by `well_translated`.
+    """
 
     topic: str = ""
     """Topic of the epochs."""
@@ -91,7 +95,8 @@ class Writes(msgspec.Struct, kw_only=True):
     reads_removed: list[tuple[Key, Key]] = []
     epochs: dict[EpochKey, tuple[Epoch, int]] = {}
     dead_letters: list[DeadLetter] = []
-    settled: dict[Key, Settled] = {}
+    well_told: dict[Key, Position] = {}
+    well_translated: dict[Key, Position] = {}
 
 
 class Session(Protocol):

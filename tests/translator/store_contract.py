@@ -299,13 +299,40 @@ class StoreContract:
         dump = backend.dump()
         assert {uuid: row for uuid, row in dump["objects"].items() if uuid in objects} == objects
         assert "k8s__shop__web-1" in by_type(dump, "virtual-machine")
+        assert dump["resources"]["Pod/shop/web-0"][1] == "3", "it was told of"
+        assert dump["resources"]["Pod/shop/web-0"][3]["node_name"] == "n1", "but not in a way that can be used"
         ((place, (_, error, times, resolved)),) = dump["letters"].items()
-        assert (place[0], place[2], times, resolved) == ("translate", "Pod/shop/web-0", 1, False)
+        assert (place[0], place[2], times, resolved) == ("fold", "Pod/shop/web-0", 1, False)
         assert "spec.nodeName is 'not/a/name'" in error
-        world.tell(namespace(version=5, of="second"))
-        assert backend.dump()["letters"][place][2:] == (2, False), "translated again in vain: the same letter"
+        world.tell(node(version=5, address="192.168.0.99"))
+        assert backend.dump()["letters"][place][2:] == (1, False)
+        addresses = [r[4]["owner"]["address"] for r in backend.dump()["objects"].values() if "virtual-router" in r[1]]
+        assert addresses == ["192.168.0.99"] * 2, "what it had follows what it reads"
         world.tell(pod("web-0", 6, node="n1"))
-        assert backend.dump()["letters"][place][2:] == (2, True)
+        assert backend.dump()["letters"][place][2:] == (1, True)
+
+    def test_a_malformed_resource_survives_a_snapshot_that_shows_it(self, backend: Backend) -> None:
+        world = World(backend.store, with_settings=True)
+        world.tell(namespace(), pod("web-0", 2), pod("web-1", 3))
+        bad = pod("web-0", 4, node="not/a/name", op=Op.READ, epoch=2)
+        world.tell(begin("Pod", 2), bad, end("Pod", 2))
+        dump = backend.dump()
+        assert set(dump["resources"]) == {"Namespace//shop", "Pod/shop/web-0", "Settings//k8s"}
+        assert set(by_type(dump, "virtual-machine")) == {"k8s__shop__web-0"}
+
+    def test_a_malformed_successor_takes_the_place_of_a_pod_that_is_gone(self, backend: Backend) -> None:
+        world = World(backend.store, with_settings=True)
+        world.tell(namespace(), pod("web-0", 2, of="first"))
+        world.tell(pod("web-0", 4, node="not/a/name", of="second"))
+        assert by_type(backend.dump(), "virtual-machine") == {}
+        assert "Pod/shop/web-0" not in backend.dump()["resources"]
+        world.tell(pod("web-0", 5, of="second"))
+        assert by_type(backend.dump(), "virtual-machine") == {"k8s__shop__web-0": (uid("second"), 1)}
+
+    def test_what_a_malformed_record_leaves_does_not_depend_on_the_batches(self, backend: Backend) -> None:
+        world = World(backend.store, with_settings=True)
+        world.tell(namespace(), pod("web-0", 2, node=""), pod("web-0", 3, node="n1"), pod("web-0", 4, node="a/b"))
+        assert backend.dump()["resources"]["Pod/shop/web-0"][3]["node_name"] == "n1"
 
     def test_a_deleted_resource_settles_its_letters_and_loses_its_objects(self, backend: Backend) -> None:
         world = World(backend.store, with_settings=True)

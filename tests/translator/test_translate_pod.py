@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 
 from schemas.errors import ModelError, TranslationError
+from schemas.events import ChangeEvent, Op, change
+from schemas.identity import ResourceKey
 from schemas.records import OwnerReference
-from tests.translator.facts import SETTINGS
+from tests.translator.facts import SETTINGS, SOURCE
 from tests.translator.golden import resource
 from translator.resource import Resource
 from translator.translate.pod import has_interface, is_mirror
-from translator.translate.registry import require_valid, translate
+from translator.translate.registry import require_valid, require_well_formed, translate
 from translator.view import View
 
 UID = "0c2b5d0e-5a3b-4a25-8f61-2f6a1c1a0001"
@@ -21,6 +23,12 @@ def view_of(namespace: str = "shop") -> View:
     return View(SETTINGS, {found.key: found, "Node//n1": None}, {})  # type: ignore[dict-item]
 
 
+def _told(resource: Resource) -> ChangeEvent:
+    key = ResourceKey(resource.kind, resource.namespace, resource.name)
+    body = resource.body
+    return change(op=Op.UPSERT, epoch=1, key=key, uid=resource.uid, resource_version="1", source=SOURCE, body=body)  # type: ignore[arg-type]
+
+
 def pod(name: str = "web-0", *, uid: str = UID, **body: object) -> Resource:
     return resource("Pod", "shop", name, uid=uid, body=body)
 
@@ -28,13 +36,17 @@ def pod(name: str = "web-0", *, uid: str = UID, **body: object) -> Resource:
 @pytest.mark.parametrize("uid", ["", "x", UID.upper(), UID + "0", "3a1f9c0d1b2a"])
 def test_a_uid_that_no_machine_can_take_is_named(uid: str) -> None:
     with pytest.raises(TranslationError, match=r"Pod shop/web-0: metadata\.uid .* lower-case uuid"):
-        translate(pod(uid=uid), view_of())
+        require_well_formed(_told(pod(uid=uid)))
 
 
 @pytest.mark.parametrize("node", ["n" * 254, "a/b", "a:b", "Ä", "-n", "n\n"])
 def test_a_node_name_that_is_none_is_named(node: str) -> None:
     with pytest.raises(TranslationError, match=r"Pod shop/web-0: spec\.nodeName is .*; accepted is"):
-        translate(pod(node_name=node), view_of())
+        require_well_formed(_told(pod(node_name=node)))
+
+
+def test_pods_without_an_interface_may_have_any_uid() -> None:
+    require_well_formed(_told(pod(uid="3a1f9c0d1b2a", host_network=True, node_name="Any Name")))
 
 
 def test_case_34_long_names_and_odd_texts_give_names_that_contrail_takes() -> None:

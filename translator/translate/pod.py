@@ -13,6 +13,7 @@ from typing import cast
 
 from schemas.contrail.objects import ContrailObject, Desired, Link
 from schemas.errors import TranslationError
+from schemas.events import ChangeEvent
 from schemas.identity import mac_of, object_uuid
 from schemas.records import NodeRecord, PodRecord, SettingsRecord
 from translator.resource import Resource
@@ -34,7 +35,6 @@ def translate(pod: Resource, view: View) -> tuple[Desired, ...]:
     record = cast(PodRecord, pod.body)
     if not has_interface(record) or view.get("Namespace", "", pod.namespace) is None:
         return ()
-    _require_well_formed(pod, record)
     settings = view.settings
     machine = _machine(settings, pod)
     interface = _interface(settings, pod, machine)
@@ -43,6 +43,23 @@ def translate(pod: Resource, view: View) -> tuple[Desired, ...]:
     if record.node_name:
         objects.append(_link(machine, record.node_name, view))
     return tuple(objects)
+
+
+def require_well_formed(event: ChangeEvent) -> None:
+    """Raise TranslationError for a pod that can have no machine or no link."""
+    record = cast(PodRecord, event.body)
+    if not has_interface(record):
+        return
+    if not _UUID.fullmatch(event.uid):
+        raise TranslationError(
+            f"Pod {event.namespace}/{event.name}: metadata.uid is {event.uid!r}; accepted is a lower-case uuid, "
+            "because the virtual-machine takes it"
+        )
+    if record.node_name and not _NODE_NAME.fullmatch(record.node_name):
+        raise TranslationError(
+            f"Pod {event.namespace}/{event.name}: spec.nodeName is {record.node_name[:300]!r}; accepted is a name of "
+            "at most 253 lower-case letters, digits, '-' and '.'"
+        )
 
 
 def has_interface(record: PodRecord) -> bool:
@@ -57,19 +74,6 @@ def has_interface(record: PodRecord) -> bool:
 def is_mirror(record: PodRecord) -> bool:
     """Whether this is the API's copy of a static pod."""
     return MIRROR_ANNOTATION in record.annotations or any(o.kind == "Node" for o in record.owners)
-
-
-def _require_well_formed(pod: Resource, record: PodRecord) -> None:
-    if not _UUID.fullmatch(pod.uid):
-        raise TranslationError(
-            f"Pod {pod.namespace}/{pod.name}: metadata.uid is {pod.uid!r}; accepted is a lower-case uuid, "
-            "because the virtual-machine takes it"
-        )
-    if record.node_name and not _NODE_NAME.fullmatch(record.node_name):
-        raise TranslationError(
-            f"Pod {pod.namespace}/{pod.name}: spec.nodeName is {record.node_name[:300]!r}; accepted is a name of at "
-            "most 253 lower-case letters, digits, '-' and '.'"
-        )
 
 
 def _machine(settings: SettingsRecord, pod: Resource) -> ContrailObject:

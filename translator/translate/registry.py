@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from schemas.contrail.objects import ContrailObject, Desired
 from schemas.contrail.rules import check, check_link
+from schemas.events import ChangeEvent
 from translator.resource import Resource
 from translator.translate import namespace, node, pod, settings
 from translator.view import View
@@ -18,6 +19,21 @@ TRANSLATIONS: dict[str, Translate] = {
     "Node": node.translate,
     "Pod": pod.translate,
 }
+
+
+WELL_FORMED: dict[str, Callable[[ChangeEvent], None]] = {"Pod": pod.require_well_formed}
+"""What a kind demands of a body before it may replace what is known of its object."""
+
+
+def require_well_formed(event: ChangeEvent) -> None:
+    """Raise TranslationError for a body that can never be translated, whatever else is known.
+
+    Such a body is put aside before the fold, so that its object keeps the state that it had: that does not
+    depend on which records happened to share a transaction.
+    """
+    demand = WELL_FORMED.get(event.kind)
+    if demand is not None and event.body is not None:
+        demand(event)
 
 
 def translate(resource: Resource, view: View) -> tuple[Desired, ...]:

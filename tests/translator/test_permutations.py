@@ -1,0 +1,124 @@
+"""Case 59: any interleaving of independent histories gives identical rows, squashed, spread or told twice."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.events import ChangeEvent, Op
+from tests.translator.facts import gone, namespace, node, pod
+from tests.translator.rows import Dump, MemoryBackend
+from tests.translator.world import World
+
+History = Sequence[ChangeEvent]
+
+HISTORIES: tuple[History, ...] = (
+    (namespace(version=1), namespace(version=41, of="second")),
+    (namespace("other", 2), namespace("other", 42, op=Op.DELETE)),
+    (namespace("default", 3),),
+    (node("n1", 4), node("n1", 43, address="192.168.9.9")),
+    (node("n2", 5), node("n2", 44, op=Op.DELETE)),
+    (pod("a", 6, node="", of="a1"), pod("a", 45, node="n1", of="a1"), pod("a", 61, node="n1", of="a1", ready=True)),
+    (pod("b", 7, node="n2", of="b1"), gone("b", 46, of="b1"), pod("b", 62, node="n1", of="b2")),
+    (pod("c", 8, node="n1", namespace="other"), pod("c", 47, node="n1", namespace="other", phase="Failed")),
+    (pod("d", 9, node="n1", namespace="default"), gone("d", 48, namespace="default")),
+    (pod("e", 10, node="bad name"), pod("e", 49, node="n2")),
+)
+
+
+def interleaved(order: Sequence[int]) -> list[ChangeEvent]:
+    """Events in the order of the histories' numbers; each history keeps its own order.
+
+    Revisions follow the order of telling, as those of one watch do.
+    """
+    waiting = [iter(history) for history in HISTORIES]
+    return numbered([next(waiting[number]) for number in order])
+
+
+def numbered(events: Sequence[ChangeEvent]) -> list[ChangeEvent]:
+    """The events with rising revisions."""
+    return [_at(event, number + 1) for number, event in enumerate(events)]
+
+
+def lasting(dump: Dump) -> Dump:
+    """Rows that do not tell of the way there: no positions, no generations, nothing absent."""
+    alive = {uuid: row[:6] for uuid, row in dump["objects"].items() if not row[7]}
+    return {
+        "resources": {key: (row[0], row[1], row[3]) for key, row in dump["resources"].items()},
+        "reads": dump["reads"],
+        "objects": alive,
+        "sources": dump["sources"],
+        "edges": {edge: True for edge in dump["edges"] if edge[0] in alive},
+        "open letters": {key: row for key, row in dump["letters"].items() if not row[3]},
+    }
+
+
+def told(events: Sequence[ChangeEvent], cuts: Sequence[int]) -> Dump:
+    """What a store holds after these events, in batches of these sizes in turn."""
+    backend = MemoryBackend()
+    world = World(backend.store)
+    rest, sizes = list(events), itertools.cycle(cuts)
+    settings_after = len(rest) // 2
+    while rest:
+        size = next(sizes)
+        world.tell(*rest[:size])
+        rest = rest[size:]
+        if len(rest) <= settings_after:
+            world.put_settings()
+    world.put_settings()
+    return lasting(backend.dump())
+
+
+def _at(event: ChangeEvent, version: int) -> ChangeEvent:
+    fields = {name: getattr(event, name) for name in event.__struct_fields__}
+    return ChangeEvent(**{**fields, "resource_version": str(version)})
+
+
+def _deleted(kind: str, space: str, name: str, uid: str, version: int, epoch: int) -> ChangeEvent:
+    template = gone("x", version, epoch=epoch)
+    fields = {field: getattr(template, field) for field in template.__struct_fields__}
+    return ChangeEvent(**{**fields, "kind": kind, "namespace": space, "name": name, "uid": uid})
+
+
+NUMBERS = [number for number, history in enumerate(HISTORIES) for _ in history]
+STRAIGHT = told(interleaved(NUMBERS), [1])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.permutations(NUMBERS), st.lists(st.integers(1, 8), min_size=1, max_size=3))
+def test_case_59_any_interleaving_gives_identical_rows(order: list[int], cuts: list[int]) -> None:
+    dump = told(interleaved(order), cuts)
+    for table in ("reads", "objects", "sources", "edges", "open letters"):
+        assert dump[table] == STRAIGHT[table], table
+    assert {key: (row[0], row[2]) for key, row in dump["resources"].items()} == {
+        key: (row[0], row[2]) for key, row in STRAIGHT["resources"].items()
+    }
+
+
+def test_case_59_only_the_last_states_squashed() -> None:
+    final = [history[-1] for history in HISTORIES if history[-1].op is not Op.DELETE]
+    squashed = told(numbered(final), [1])
+    for table in ("objects", "sources", "edges", "reads"):
+        assert squashed[table] == STRAIGHT[table], table
+
+
+def test_case_59_deleting_everything_leaves_the_bootstrap_objects() -> None:
+    backend = MemoryBackend()
+    world = World(backend.store, with_settings=True)
+    bootstrap = lasting(backend.dump())
+    world.tell_each(interleaved(NUMBERS))
+    version = 1000
+    for key, row in list(backend.dump()["resources"].items()):
+        kind, space, name = key.split("/")
+        if kind != "Settings":
+            version += 1
+            uid, _, epoch, *_ = row
+            event = _deleted(kind, space, name, uid, version, epoch)
+            world.tell(event)
+    after = lasting(backend.dump())
+    assert after["objects"] == bootstrap["objects"]
+    assert after["sources"] == bootstrap["sources"]
+    assert after["reads"] == {} and after["open letters"] == {}
