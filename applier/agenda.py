@@ -37,6 +37,8 @@ class Agenda:
         self._deletes: deque[str] = deque()
         self._running: dict[str, Row] = {}
         self._ended: dict[str, _Ended] = {}
+        self._past: dict[str, _Ended] = {}
+        """What was recorded since the last load began: the store as that load sees it may not show it."""
         self._newer: set[str] = set()
         self._taken = 0
 
@@ -52,8 +54,7 @@ class Agenda:
             if self._is_busy(uuid):
                 self._newer.add(uuid)
                 continue
-            failures = (self._ended[need] for need in sorted(step.needs) if need in self._ended)
-            if failure := next((ended.failure for ended in failures if ended.failure), ""):
+            if failure := self._failure_of(step.needs):
                 blocked.append(Blocked(step.row, failure))
                 self._end(step.row, failure)
                 continue
@@ -100,11 +101,17 @@ class Agenda:
         """The results are in the store, the rows no longer held; returns whether there is a newer generation of any."""
         newer = False
         for uuid in uuids:
-            self._ended.pop(uuid, None)
+            if uuid in self._ended:
+                self._past[uuid] = self._ended.pop(uuid)
             if uuid in self._newer:
                 self._newer.discard(uuid)
                 newer = True
         return newer
+
+    def begin_load(self) -> dict[str, int]:
+        """Generations under way, by uuid, for a load that begins now and will see all that was recorded so far."""
+        self._past.clear()
+        return self.held
 
     @property
     def held(self) -> dict[str, int]:
@@ -132,6 +139,13 @@ class Agenda:
         self._dependents.clear()
         self._writes.clear()
         self._deletes.clear()
+
+    def _failure_of(self, needs: frozenset[str]) -> str:
+        for need in sorted(needs):
+            ended = self._ended.get(need) or self._past.get(need)
+            if ended is not None and ended.failure and need not in self._waiting and need not in self._running:
+                return ended.failure
+        return ""
 
     def _is_busy(self, uuid: str) -> bool:
         return uuid in self._running or uuid in self._ended

@@ -92,7 +92,7 @@ class Reconciler:
         self._handle_events(self._patience())
         self._dispatch()
         if self._agenda.unfinished < self._settings.load_limit:
-            self._loader.load_if_due(lambda: self._agenda.held, self._on_loaded, self._agenda.drop_waiting)
+            self._loader.load_if_due(self._agenda.begin_load, self._on_loaded, self._agenda.drop_waiting)
         if report := self._tally.report(idle=not self._agenda, now=time.monotonic()):
             logger.info("round %s", report)
 

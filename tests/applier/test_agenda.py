@@ -82,6 +82,30 @@ def test_work_that_comes_after_the_failure_of_what_it_needs_is_blocked() -> None
     assert [b.reason for b in agenda.add(late)] == ["waits for virtual-machine vm: refused"]
 
 
+def test_work_loaded_before_the_failure_of_what_it_needs_was_recorded_is_blocked() -> None:
+    agenda = Agenda()
+    agenda.add(plan([row("vm")]))
+    taken(agenda)
+    held = agenda.begin_load()
+    agenda.failed("vm", "refused")
+    agenda.recorded(["vm"])
+    neighbours = [Neighbour("vm", "virtual-machine", "vm", False, False)]
+    late = plan([row("vmi")], edges("vmi>vm"), neighbours, held=held.keys())
+    assert [b.reason for b in agenda.add(late)] == ["waits for virtual-machine vm: refused"]
+
+
+def test_work_loaded_before_the_success_of_what_it_needs_was_recorded_runs() -> None:
+    agenda = Agenda()
+    agenda.add(plan([row("vm")]))
+    taken(agenda)
+    held = agenda.begin_load()
+    agenda.done("vm")
+    agenda.recorded(["vm"])
+    neighbours = [Neighbour("vm", "virtual-machine", "vm", False, False)]
+    assert agenda.add(plan([row("vmi")], edges("vmi>vm"), neighbours, held=held.keys())) == []
+    assert taken(agenda) == ["vmi"]
+
+
 def test_a_newer_generation_replaces_one_that_waits() -> None:
     agenda = Agenda()
     agenda.add(plan([row("vm"), row("vmi")], edges("vmi>vm")))
