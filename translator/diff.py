@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -75,14 +76,46 @@ def wanted(desired: Desired, home: str) -> Wanted:
 
     An object's namespace is the one its owner annotations name, so that it does not depend on who asks.
     """
-    body = desired.body()
-    text = canonical(body)
     if isinstance(desired, ContrailObject):
-        namespace, edges = _annotated_namespace(desired), _edges_of_object(desired)
-    else:
-        ends = (desired.owner_uuid, desired.target_uuid)
-        namespace, edges = home, frozenset((end, "ref") for end in ends if end is not None)
-    return Wanted(desired.uuid, desired.type, joined(desired.fq_name), namespace, text, digest_of(text), edges)
+        return _wanted_object(_Same(desired))
+    text = canonical(desired.body())
+    ends = (desired.owner_uuid, desired.target_uuid)
+    edges = frozenset((end, "ref") for end in ends if end is not None)
+    return Wanted(desired.uuid, desired.type, joined(desired.fq_name), home, text, digest_of(text), edges)
+
+
+class _Same:
+    """An object as a cache key: equal to itself alone, so that looking it up need not look at it."""
+
+    __slots__ = ("desired",)
+
+    def __init__(self, desired: ContrailObject) -> None:
+        self.desired = desired
+
+    def __hash__(self) -> int:
+        return id(self.desired)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.desired is other.desired
+
+
+@lru_cache(maxsize=12288)
+def _wanted_object(same: _Same) -> Wanted:
+    """Kept, because translations that keep their objects (a pod's) give the same ones again and again."""
+    desired = same.desired
+    text = canonical(desired.body())
+    edges = {(reference.uuid, "ref") for reference in desired.references if reference.uuid is not None}
+    if desired.parent_uuid is not None:
+        edges.add((desired.parent_uuid, "parent"))
+    return Wanted(
+        desired.uuid,
+        desired.type,
+        joined(desired.fq_name),
+        _annotated_namespace(desired),
+        text,
+        digest_of(text),
+        frozenset(edges),
+    )
 
 
 def put(new: Wanted, old: StoredObject | None, *, generation: int, resource: Key, cause: Cause) -> Change:
@@ -144,13 +177,6 @@ def _fields(body: dict[str, Any]) -> dict[str, Json]:
 def _annotated_namespace(desired: ContrailObject) -> str:
     pairs = desired.properties.get("annotations", {}).get("key_value_pair", ())
     return next((str(pair["value"]) for pair in pairs if pair["key"] == "namespace"), "")
-
-
-def _edges_of_object(desired: ContrailObject) -> frozenset[Edge]:
-    edges = {(reference.uuid, "ref") for reference in desired.references if reference.uuid is not None}
-    if desired.parent_uuid is not None:
-        edges.add((desired.parent_uuid, "parent"))
-    return frozenset(edges)
 
 
 def _stored_edges(old: StoredObject, new: Wanted) -> frozenset[Edge]:

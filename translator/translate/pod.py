@@ -35,14 +35,8 @@ def translate(pod: Resource, view: View) -> tuple[Desired, ...]:
     record = cast(PodRecord, pod.body)
     if not has_interface(record) or view.get("Namespace", "", pod.namespace) is None:
         return ()
-    settings = view.settings
-    machine = _machine(settings, pod)
-    interface = _interface(settings, pod, machine)
-    objects: list[Desired] = [machine, interface]
-    objects += [_address(settings, pod, interface, family) for family in _families(settings.pod_subnets)]
-    if record.node_name:
-        objects.append(_link(machine, record.node_name, view))
-    return tuple(objects)
+    objects = _objects(view.settings, pod.namespace, pod.name, pod.uid)
+    return (*objects, _link(objects[0], record.node_name, view)) if record.node_name else objects
 
 
 def require_well_formed(event: ChangeEvent) -> None:
@@ -76,35 +70,44 @@ def is_mirror(record: PodRecord) -> bool:
     return MIRROR_ANNOTATION in record.annotations or any(o.kind == "Node" for o in record.owners)
 
 
-def _machine(settings: SettingsRecord, pod: Resource) -> ContrailObject:
+@lru_cache(maxsize=4096)
+def _objects(settings: SettingsRecord, namespace: str, name: str, uid: str) -> tuple[ContrailObject, ...]:
+    """What follows from the pod's identity alone; kept, because most events of a pod's life change nothing of it."""
+    machine = _machine(settings, namespace, name, uid)
+    interface = _interface(settings, namespace, name, machine)
+    families = _families(settings.pod_subnets)
+    return (machine, interface, *(_address(settings, namespace, name, interface, each) for each in families))
+
+
+def _machine(settings: SettingsRecord, namespace: str, name: str, uid: str) -> ContrailObject:
     return ContrailObject(
         names.MACHINE,
-        names.machine_name(settings, pod.namespace, pod.name),
-        pod.uid,
+        names.machine_name(settings, namespace, name),
+        uid,
         None,
         {
             "server_type": "container",
-            "annotations": owner_annotations(settings, "Pod", pod.namespace, pod.name, k8s_uuid=pod.uid),
+            "annotations": owner_annotations(settings, "Pod", namespace, name, k8s_uuid=uid),
         },
     )
 
 
-def _interface(settings: SettingsRecord, pod: Resource, machine: ContrailObject) -> ContrailObject:
-    uuid = object_uuid(settings.cluster, names.INTERFACE, f"{pod.uid}/{DEFAULT_INTERFACE}")
-    project = names.project(settings, pod.namespace)
+def _interface(settings: SettingsRecord, namespace: str, name: str, machine: ContrailObject) -> ContrailObject:
+    uuid = object_uuid(settings.cluster, names.INTERFACE, f"{machine.uuid}/{DEFAULT_INTERFACE}")
+    project = names.project(settings, namespace)
     return ContrailObject(
         names.INTERFACE,
-        (*project.fq_name, f"{pod.name}__{uuid}"),
+        (*project.fq_name, f"{name}__{uuid}"),
         uuid,
         names.PROJECT,
         {
             "virtual_machine_interface_mac_addresses": {"mac_address": [mac_of(uuid)]},
             "port_security_enabled": True,
             # The CNI finds its interfaces by these two; the agent renders them, so no ':', '{', '}' or '"' in values.
-            "annotations": owner_annotations(settings, "Pod", pod.namespace, pod.name, index="0/1", network="default"),
+            "annotations": owner_annotations(settings, "Pod", namespace, name, index="0/1", network="default"),
         },
         (
-            names.default_security_group(settings, pod.namespace).reference(),
+            names.default_security_group(settings, namespace).reference(),
             _named(machine).reference(),
             names.default_pod_network(settings).reference(),
         ),
@@ -118,16 +121,19 @@ def _families(subnets: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(f"v{version}" for version in sorted({ipaddress.ip_network(cidr).version for cidr in subnets}))
 
 
-def _address(settings: SettingsRecord, pod: Resource, interface: ContrailObject, family: str) -> ContrailObject:
-    uuid = object_uuid(settings.cluster, names.INSTANCE_IP, f"{pod.uid}/{DEFAULT_INTERFACE}/{family}")
+def _address(
+    settings: SettingsRecord, namespace: str, name: str, interface: ContrailObject, family: str
+) -> ContrailObject:
+    machine = next(each for each in interface.references if each.type == names.MACHINE)
+    uuid = object_uuid(settings.cluster, names.INSTANCE_IP, f"{machine.uuid}/{DEFAULT_INTERFACE}/{family}")
     return ContrailObject(
         names.INSTANCE_IP,
-        (f"{pod.name}__{uuid}",),
+        (f"{name}__{uuid}",),
         uuid,
         None,
         {
             "instance_ip_family": family,
-            "annotations": owner_annotations(settings, "Pod", pod.namespace, pod.name),
+            "annotations": owner_annotations(settings, "Pod", namespace, name),
         },
         (names.default_pod_network(settings).reference(), _named(interface).reference()),
     )
