@@ -44,6 +44,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('dead_letter_pkey')),
     comment='What could not be read or translated, with the reason; one row per position and resource.'
     )
+    op.create_index('dead_letter_open_idx', 'dead_letter', ['resource', 'cluster'], unique=False, postgresql_where=sa.text('resolved_at IS NULL'))
     op.create_index('dead_letter_position_idx', 'dead_letter', ['cluster', 'stage', 'topic', 'partition', 'at_offset', 'resource'], unique=True)
     op.create_table('desired_object',
     sa.Column('uuid', sa.UUID(as_uuid=False), nullable=False),
@@ -60,6 +61,7 @@ def upgrade() -> None:
     comment='Contrail objects as they shall be.'
     )
     op.create_index('desired_object_cluster_idx', 'desired_object', ['cluster', 'type'], unique=False)
+    op.create_index('desired_object_leaving_idx', 'desired_object', ['type', 'fq_name'], unique=False, postgresql_where=sa.text('absent'))
     op.create_index('desired_object_name_idx', 'desired_object', ['type', 'fq_name'], unique=True, postgresql_where=sa.text('NOT absent'))
     op.create_table('k8s_resource',
     sa.Column('cluster', sa.Text(), nullable=False),
@@ -80,7 +82,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('cluster', 'kind', 'namespace', 'name', name=op.f('k8s_resource_pkey')),
     comment='Kubernetes objects as the log last told them: the fold.'
     )
-    op.create_index('k8s_resource_snapshot_idx', 'k8s_resource', ['cluster', 'kind', 'topic', 'partition', 'epoch'], unique=False)
+    op.create_index('k8s_resource_snapshot_idx', 'k8s_resource', ['topic', 'partition', 'kind', 'epoch'], unique=False)
     op.create_index('k8s_resource_uid_idx', 'k8s_resource', ['uid'], unique=False)
     op.create_table('object_diff',
     sa.Column('object_uuid', sa.UUID(as_uuid=False), nullable=False),
@@ -119,7 +121,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('cluster', 'reader', 'read', name=op.f('resource_read_pkey')),
     comment='What the translation of `reader` asked for, absent answers included.'
     )
-    op.create_index('resource_read_read_idx', 'resource_read', ['cluster', 'read'], unique=False)
+    op.create_index('resource_read_read_idx', 'resource_read', ['read', 'cluster'], unique=False)
     op.create_table('watch_epoch',
     sa.Column('cluster', sa.Text(), nullable=False),
     sa.Column('kind', sa.Text(), nullable=False),
@@ -128,6 +130,7 @@ def upgrade() -> None:
     sa.Column('epoch', sa.BigInteger(), nullable=False),
     sa.Column('state', sa.Text(), nullable=False),
     sa.Column('at_offset', sa.BigInteger(), nullable=False),
+    sa.Column('revision', sa.BigInteger(), server_default='0', nullable=False, comment='highest resource version streamed in this epoch: what is new and below it is a repetition'),
     sa.PrimaryKeyConstraint('cluster', 'kind', 'topic', 'partition', name=op.f('watch_epoch_pkey')),
     comment="Newest snapshot epoch seen per kind and partition; 'listing' between snapshot_begin and _end."
     )
@@ -165,4 +168,4 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('object_uuid', 'cluster', 'resource', name=op.f('desired_source_pkey')),
     comment='Which resources want an object; it lives while one row is left.'
     )
-    op.create_index('desired_source_resource_idx', 'desired_source', ['cluster', 'resource'], unique=False)
+    op.create_index('desired_source_resource_idx', 'desired_source', ['resource', 'cluster'], unique=False)
