@@ -85,9 +85,9 @@ def _serve(settings: Settings, process: ProcessSettings, *, migrate: bool) -> in
     if migrate:
         settings = replace(settings, translator=replace(settings.translator, migrate=True))
     own = (settings.translator, settings.cluster, settings.bus, settings.kafka, settings.database, process)
-    logger.info("starting %s", describe(*own))
     health = Health()
     translator = Translator(settings, health=health)
+    logger.info("starting %s", describe(*own))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: translator.stop())
     tune_garbage_collector()

@@ -188,10 +188,12 @@ class Follower:
         except Fenced as error:
             self._be_fenced(consumer, error)
             return
-        if summary is not None:
+        if summary is None:
+            return
+        self._report(summary)
+        if not summary.unfinished:
             self._backlog.done(runs)
             metrics.BATCH_EVENTS.observe(sum(len(run.records) for run in runs))
-            self._report(summary)
 
     def _slice(self, topic: str, run: Run) -> Slice:
         if run.gap:

@@ -1,4 +1,4 @@
-"""A neighbour that may be away: asked once at a time, waited for with growing patience, complained of once.
+"""A neighbour that may be away: asked once at a time, waited for with growing patience, complained of once a reason.
 
 Waits are exponential with jitter, from 0.1 to 15 seconds, and end early at a stop.
 """
@@ -41,6 +41,7 @@ class Neighbour:
         self._stop = stop
         self._chance = chance
         self._failures = 0
+        self._said = ""
         health.not_ready(part, "not asked yet")
 
     @property
@@ -53,7 +54,8 @@ class Neighbour:
         try:
             answer = question()
         except (BusUnavailable, StoreUnavailable) as error:
-            if self._failures == 0:
+            if str(error) != self._said:
+                self._said = str(error)
                 logger.warning("%s is away, trying again: %s", self._part, error)
             self._health.not_ready(self._part, str(error))
             self._stop.wait(self._wait())
@@ -61,6 +63,7 @@ class Neighbour:
         if self._failures:
             logger.info("%s is back after %d failed tries", self._part, self._failures)
         self._failures = 0
+        self._said = ""
         self._health.ready(self._part)
         return answer
 

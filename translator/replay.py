@@ -15,7 +15,7 @@ import msgspec
 from schemas.bus.port import Consumer
 from schemas.errors import BusMismatch, StoreMismatch
 from translator.backlog import Backlog
-from translator.batch import Rules, put_settings, take
+from translator.batch import Rules, put_settings, take_whole
 from translator.fold import Action
 from translator.intake import Batch, intake
 from translator.store import Store
@@ -73,7 +73,7 @@ def replay(
         cluster = rules.settings.cluster
         slices = [intake(cluster, run.records, expected=run.expected, gap=run.gap) for run in runs]
         batch = Batch(consumer.topic, slices)
-        summary = store.run(lambda session, batch=batch: take(session, batch, rules))  # type: ignore[misc]
+        summary = take_whole(store, batch, rules)
         backlog.done(runs)
         done += sum(len(run.records) for run in runs)
         events.update(summary.events)

@@ -91,15 +91,18 @@ class Translator:
     def _await_store(self) -> bool:
         """Whether the store has this version's schema; False only at a stop."""
         database = Neighbour("store", health=self._health, stop=self._stop)
-        deadline = time.monotonic() + self._settings.translator.migration_wait
+        deadline: float | None = None
         while not self._stop.is_set():
             try:
                 if database.ask(lambda: self._ready(self._engine)):
                     return True
-            except StoreMismatch:
+            except StoreMismatch as error:
+                if deadline is None:
+                    logger.warning("waiting for the store to be migrated: %s", error)
+                    deadline = time.monotonic() + self._settings.translator.migration_wait
                 if time.monotonic() > deadline:
                     raise  # nobody is migrating it
-                self._health.not_ready("store", "waiting for the store to be migrated")
+                self._health.not_ready("store", str(error))
                 self._stop.wait(MIGRATION_PAUSE)
         return False
 

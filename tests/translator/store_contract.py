@@ -266,6 +266,20 @@ class StoreContract:
         assert left == set(spaces) - set(mine[1:])
         assert summary.changes == {"delete": 4 * (len(mine) - 1)}
 
+    def test_a_sweep_that_is_too_large_for_one_transaction_takes_several(self, backend: Backend) -> None:
+        world = World(backend.store, with_settings=True)
+        world.tell(namespace(), *(pod(f"web-{n}", n + 2) for n in range(11)), begin("Pod", 2))
+        kept = pod("web-0", 2, op=Op.READ, epoch=2)
+        batch = world.batch(world.publisher.records([kept, end("Pod", 2), pod("new", 90, epoch=2)]))
+        left = []
+        while backend.store.run(lambda session: take(session, batch, world.rules, most_removed=4)).unfinished:
+            dump = backend.dump()
+            assert dump["offsets"]["translator", TOPIC, 0][0] == world.at[0], "the batch is not done"
+            left.append(len(by_type(dump, "virtual-machine")))
+        assert left == [7, 3]
+        assert set(by_type(backend.dump(), "virtual-machine")) == {"k8s__shop__web-0", "k8s__shop__new"}
+        assert all(not listing for _, listing, *_ in backend.dump()["epochs"].values())
+
     def test_a_snapshot_that_lost_records_sweeps_nothing(self, backend: Backend) -> None:
         world = World(backend.store, with_settings=True)
         world.tell(namespace(), pod("web-0", 2), begin("Pod", 2))

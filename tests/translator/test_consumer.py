@@ -307,6 +307,13 @@ def test_changed_rules_translate_a_partition_anew_before_it_goes_on() -> None:
     assert owners == {"netops"}
 
 
+def test_a_sweep_of_several_transactions_comes_to_its_end() -> None:
+    scene = Scene()
+    scene.publish(namespace(), *(pod(f"web-{n}", n + 2) for n in range(2100)))
+    scene.play(lambda: scene.publish(begin("Pod", 2), end("Pod", 2), pod("new", 9000, epoch=2)))
+    assert scene.pods() == {"new"}
+
+
 def test_dead_letters_are_told_of_but_not_without_end(caplog: pytest.LogCaptureFixture) -> None:
     scene = Scene()
     scene.topic.publish([scene.publisher.raw(b"garbage", 0) for _ in range(20)])

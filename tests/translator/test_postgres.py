@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 from schemas.errors import StoreMismatch, StoreUnavailable
 from schemas.settings import DatabaseSettings
 from schemas.store.engine import connect
-from tests.translator.facts import namespace, node, pod
+from tests.translator.facts import begin, end, namespace, node, pod
 from tests.translator.rows import PostgresBackend
 from tests.translator.store_contract import StoreContract
 from tests.translator.world import World
@@ -145,3 +145,24 @@ def test_odd_texts_come_back_as_they_went(backend: PostgresBackend) -> None:
     broken = world.publisher.raw(odd.encode(), 0, odd.encode())
     world.take([broken])
     assert len(backend.dump()["letters"]) == 1
+
+
+def test_the_translators_role_is_enough(database_url: str, store_engine: Engine) -> None:
+    with store_engine.begin() as connection:
+        connection.execute(text("DROP ROLE IF EXISTS test_translator"))
+        connection.execute(text("CREATE ROLE test_translator LOGIN IN ROLE contrail_kube_translator"))
+    engine = connect(DatabaseSettings(url=database_url.replace("postgres@", "test_translator@")), application="tests")
+    store = PostgresStore(engine, "k8s")
+    try:
+        world = World(store, with_settings=True)
+        world.tell(namespace(), node(), pod("web-0", 2), begin("Pod", 2))
+        world.tell(pod("web-0", 3, node="not/a/name"), node(version=3, address="192.168.7.7"))
+        world.take([world.publisher.raw(b"garbage", 0)])
+        world.tell(end("Pod", 2), pod("web-1", 4, epoch=2))
+        world.tell(pod("web-1", 5, node="n2", epoch=2))
+        assert store.counts()["absent"] == 5
+    finally:
+        store.close()
+        engine.dispose()
+        with store_engine.begin() as connection:
+            connection.execute(text("DROP ROLE test_translator"))
