@@ -30,6 +30,8 @@ IDLE = 0.5
 """Seconds of one poll without records: how soon a stop is noticed."""
 UNASSIGNED = 0.05
 """Seconds of one poll while no partition is placed: there can be no records, only an assignment."""
+QUIET = 2.0
+"""So many times `linger` after a batch the next record is a lone one, and is not kept waiting for company."""
 BEAT = 420.0
 """Seconds within which the loop gives a sign of life: a transaction is tried 12 times of at most 30 s a statement."""
 REOPEN_AFTER = 8
@@ -64,6 +66,7 @@ class Follower:
         self._backlog = Backlog()
         self._unplaced: set[int] = set()
         self._lag_at = 0.0
+        self._stored_at = float("-inf")
 
     def stop(self) -> None:
         """Make `run` return after the batch in hand; may be called from any thread and from a signal handler."""
@@ -112,9 +115,11 @@ class Follower:
         self._measure(consumer)
 
     def _gather(self, consumer: Consumer) -> bool:
-        """Read what there is, up to a batch, waiting `linger` for more once there is something."""
+        """Read what there is, up to a batch; right after another batch wait `linger` for more to share this one."""
         self._poll(consumer, IDLE if self._backlog.stored else UNASSIGNED)
-        deadline = self._clock() + self._settings.linger
+        now = self._clock()
+        is_lone = now > self._stored_at + QUIET * self._settings.linger
+        deadline = now if is_lone else now + self._settings.linger
         while 0 < len(self._backlog) < self._settings.batch_records:
             left = deadline - self._clock()
             if left <= 0 or not self._poll(consumer, left):
@@ -191,6 +196,7 @@ class Follower:
         if summary is None:
             return
         self._report(summary)
+        self._stored_at = self._clock()
         if not summary.unfinished:
             self._backlog.done(runs)
             metrics.BATCH_EVENTS.observe(sum(len(run.records) for run in runs))

@@ -19,7 +19,7 @@ class TranslatorSettings:
     batch_records: int = 500
     """Most records of one transaction: beyond it throughput hardly grows, and latency does."""
     linger: float = 0.01
-    """Seconds to wait for more records once there is one: bounds the transactions at low rates to 100/s."""
+    """Seconds to wait for more records right after a batch: a lone record is stored at once, a stream in batches."""
     migrate: bool = False
     """Bring the database's schema to this version at start."""
     migration_wait: float = 60.0

@@ -50,6 +50,8 @@ class FakeConsumer:
         self.failing = 0
         self.lost_with_next: set[int] = set()
         """Partitions that are lost in the poll that delivers the next records."""
+        self.after_records: Callable[[], None] | None = None
+        """Called once, when the next records have been given out."""
         self.sought: list[tuple[int, int]] = []
         self.closed = False
 
@@ -79,6 +81,9 @@ class FakeConsumer:
                     self._at[partition] = record.offset + 1
         if not found:
             self._idle()
+        elif self.after_records is not None:
+            self.after_records, call = None, self.after_records
+            call()
         elif self.lost_with_next:
             self.assign(lost=self.lost_with_next)
             self.lost_with_next = set()
@@ -93,6 +98,8 @@ class FakeConsumer:
     def seek(self, partition: int, offset: int) -> None:
         """Continue there, or at the oldest record if that offset is not kept."""
         assert partition in self._assigned
+        self.after_records: Callable[[], None] | None = None
+        """Called once, when the next records have been given out."""
         self.sought.append((partition, offset))
         begin, end = self._topic.begins[partition], self._topic.end(partition)
         self._at[partition] = offset if begin <= offset <= end else begin

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -49,7 +50,14 @@ class Troubled(MemoryStore):
 class Scene:
     """A follower over a bus and a store in memory; `steps` run one after the other whenever the bus is idle."""
 
-    def __init__(self, store: MemoryStore | None = None, *, rules: Rules | None = None, **settings: object) -> None:
+    def __init__(
+        self,
+        store: MemoryStore | None = None,
+        *,
+        rules: Rules | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        **settings: object,
+    ) -> None:
         self.backend = MemoryBackend()
         self.store = self.backend.store = store or Troubled()
         self.topic, self.publisher, self.health = Topic(), Publisher(), Health()
@@ -59,7 +67,8 @@ class Scene:
             open_consumer=self.open,
             store=self.store,
             rules=self.rules,
-            settings=TranslatorSettings(linger=0.0, **settings),  # type: ignore[arg-type]
+            settings=TranslatorSettings(**{"linger": 0.0, **settings}),  # type: ignore[arg-type]
+            clock=clock,
             health=self.health,
             longest_wait=0.001,
         )
@@ -117,6 +126,23 @@ def test_records_are_stored_in_order_and_the_position_is_the_stores() -> None:
     assert sorted(again.consumer.sought) == [(n, scene.topic.end(n) - (n == 2)) for n in range(4)]
     assert len(again.backend.dump()["diffs"]) == diffs + 4
     assert again.consumer.closed
+
+
+def test_a_lone_record_is_not_kept_waiting_and_a_stream_shares_transactions() -> None:
+    """Time is the number of polls: a record that comes two lingers after the last batch is lone."""
+    for pause, transactions in ((50.0, 3), (0.0, 2)):
+        now = {"at": 1000.0}
+        scene = Scene(clock=lambda now=now: now["at"], linger=1.0)  # type: ignore[misc]
+        scene.publish(namespace())
+
+        def lone(scene: Scene = scene, now: dict[str, float] = now, pause: float = pause) -> None:
+            now["at"] += pause
+            scene.publish(pod("web-0", 2))
+            scene.consumer.after_records = lambda: scene.publish(pod("web-1", 3))
+
+        scene.play(lone)
+        assert scene.pods() == {"web-0", "web-1"}
+        assert isinstance(scene.store, Troubled) and scene.store.runs == 1 + transactions
 
 
 def test_a_batch_is_never_larger_than_the_setting() -> None:

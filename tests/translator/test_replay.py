@@ -21,6 +21,8 @@ from translator.postgres import PostgresStore
 from translator.replay import Replayed, replay, require_empty
 from translator.store import Store
 
+pytestmark = pytest.mark.process
+
 RULES = Rules.of("translator", SETTINGS)
 
 

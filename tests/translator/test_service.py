@@ -26,6 +26,8 @@ from translator.postgres import PostgresStore
 from translator.replay import replay, state_digest
 from translator.settings import TranslatorSettings
 
+pytestmark = pytest.mark.process
+
 DEADLINE = 40.0
 
 KILLED_AFTER_COMMIT = """
