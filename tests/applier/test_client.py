@@ -16,6 +16,8 @@ from schemas.errors import ContrailUnavailable
 from schemas.settings import ContrailSettings
 from tests.applier.scripted import Request, ScriptedServer, reply
 
+pytestmark = pytest.mark.process
+
 UUID = "068c8286-227d-424e-aac9-7ed71545b2e6"
 
 

@@ -8,8 +8,12 @@ import sys
 import threading
 from pathlib import Path
 
+import pytest
+
 from cni.__main__ import main
 from cni.install import conflist, install
+
+pytestmark = pytest.mark.process
 
 
 def test_the_plugin_and_its_list_are_installed(tmp_path: Path) -> None:

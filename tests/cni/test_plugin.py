@@ -19,6 +19,8 @@ from hypothesis import strategies as st
 from cni import plugin
 from tests.rigs.kubelet import Kubelet, variables
 
+pytestmark = pytest.mark.process
+
 Json = Any
 UID = "0c2b5d0e-5a3b-4a25-8f61-2f6a1c1a0001"
 SECRET = "correct horse battery staple"

@@ -20,6 +20,8 @@ from simulators.vrouter.config import StaticConfig
 from simulators.vrouter.server import VrouterSimulator
 from tests.cni.rows import UID, configured, row
 
+pytestmark = pytest.mark.process
+
 INTERFACE = interface_of((row(),), "eth0", 1500)
 CONTAINER = Attachment("c1", "eth0")
 

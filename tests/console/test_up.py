@@ -15,6 +15,8 @@ import pytest
 from tests.console import logs
 from tests.console.runs import live, none_left, pid_of, processes, up
 
+pytestmark = pytest.mark.process
+
 NETWORK = "default-domain:k8s-default:k8s-default-pod-network"
 
 

@@ -17,6 +17,8 @@ from schemas.errors import BusLost, BusMismatch, BusUnavailable
 from tests.schemas.bus_contract import Reading, publish, values
 from tests.schemas.log_bus import only_segment, read_all, spawn, write
 
+pytestmark = pytest.mark.process
+
 
 def test_a_torn_tail_at_every_byte_is_waited_out_by_readers_and_repaired_by_the_writer(
     tmp_path: Path, caplog: pytest.LogCaptureFixture

@@ -7,10 +7,13 @@ import logging
 import urllib.error
 import urllib.request
 
+import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 from schemas.health import Health, HealthServer
 from schemas.logs import JsonFormatter, TextFormatter
+
+pytestmark = pytest.mark.process
 
 
 def get(server: HealthServer, path: str) -> tuple[int, str]:

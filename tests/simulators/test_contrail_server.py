@@ -18,6 +18,8 @@ from simulators.contrail.faults import Fault, Trouble
 from simulators.contrail.server import ContrailSimulator
 from tests.simulators.contrail_calls import Caller
 
+pytestmark = pytest.mark.process
+
 DROPPED = (http.client.RemoteDisconnected, ConnectionResetError)
 
 

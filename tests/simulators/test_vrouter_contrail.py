@@ -14,6 +14,8 @@ import pytest
 from simulators.vrouter.config import Assignment
 from simulators.vrouter.contrail import ContrailConfig, assignment
 
+pytestmark = pytest.mark.process
+
 Json = Any
 VM = "20403253-f7d3-4c41-9455-ae0e2ab32489"
 VMI = "df08312f-7245-4bf8-8f4d-68f33f29c988"

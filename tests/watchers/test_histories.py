@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,6 +24,8 @@ from watchers.kinds import Kind
 from watchers.kinds import pod as pods
 from watchers.reflector import Reflector
 from watchers.standing import Standing
+
+pytestmark = pytest.mark.process
 
 PARTITIONS = 4
 SOURCE = Source(cluster="k8s")

@@ -18,6 +18,8 @@ from tests.rigs.services import ROOT, services
 from tests.watchers.fake_cluster import FakeCluster
 from tests.watchers.objects import namespace
 
+pytestmark = pytest.mark.process
+
 
 def _kubeconfig(directory: Path, server: str) -> str:
     path = directory / "kubeconfig"

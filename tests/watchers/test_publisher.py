@@ -18,6 +18,8 @@ from tests.watchers.memory_bus import MemoryBus
 from tests.watchers.patience import eventually
 from watchers.publisher import Publisher
 
+pytestmark = pytest.mark.process
+
 SOURCE = Source(cluster="k8s")
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from schemas.events import Op
 from tests.watchers.fake_api import Reply, Request, Stream
 from tests.watchers.fake_cluster import FakeCluster, refusal
@@ -12,6 +14,8 @@ from tests.watchers.objects import listing, pod
 from tests.watchers.patience import eventually
 from tests.watchers.watching import watching
 from watchers.kinds import namespace as namespaces
+
+pytestmark = pytest.mark.process
 
 
 def _first_watch(answer: Reply | Stream) -> Callable[[Request], Reply | Stream | None]:

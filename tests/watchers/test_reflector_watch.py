@@ -17,6 +17,8 @@ from tests.watchers.watching import watching
 from watchers.kinds import node as nodes
 from watchers.kinds import pod as pods
 
+pytestmark = pytest.mark.process
+
 
 def _first_watch(answer: Reply | Stream) -> Callable[[Request], Reply | Stream | None]:
     return lambda request: answer if request.is_watch else None

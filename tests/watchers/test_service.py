@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.watchers.fake_api import Reply, Request, Stream
 from tests.watchers.fake_cluster import FakeCluster, refusal
 from tests.watchers.memory_bus import MemoryBus
@@ -12,6 +14,8 @@ from tests.watchers.objects import namespace, node, pod
 from tests.watchers.patience import eventually
 from tests.watchers.watching import watching
 from watchers.kinds import KINDS
+
+pytestmark = pytest.mark.process
 
 
 def test_case_9_an_api_that_is_not_there_yet_is_waited_for_without_spinning(tmp_path: Path) -> None:
