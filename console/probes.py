@@ -55,10 +55,13 @@ def brokers(servers: Sequence[str]) -> None:
     reasons = []
     for server in servers:
         host, _, port = server.rpartition(":")
+        if not (host and port.isascii() and port.isdigit()):
+            reasons.append(f"{server}: not host:port")
+            continue
         try:
             socket.create_connection((host.strip("[]"), int(port)), timeout=TIMEOUT).close()
             return
-        except (OSError, ValueError) as error:
+        except (OSError, OverflowError) as error:
             reasons.append(f"{server}: {error}")
     raise SettingsError(
         f"no Kafka broker answers ({'; '.join(reasons)}). Check --kafka and that a broker runs "
@@ -68,7 +71,13 @@ def brokers(servers: Sequence[str]) -> None:
 
 def kubernetes_api(kubeconfig: Path, context: str) -> None:
     """The API server of the kubeconfig's context ('' is its current one) lets us list namespaces."""
-    connection = Connection(from_kubeconfig(str(kubeconfig), context), connect_timeout=TIMEOUT)
+    try:
+        connection = Connection(from_kubeconfig(str(kubeconfig), context), connect_timeout=TIMEOUT)
+    except SettingsError as error:
+        raise SettingsError(
+            f"--kubeconfig {kubeconfig} is no kubeconfig that can be used ({error.__cause__ or error}). "
+            "Name the file with which kubectl reaches the cluster"
+        ) from error
     path = "/api/v1/namespaces"
     try:
         answer = connection.request("GET", path, query={"limit": "1"}, read_timeout=TIMEOUT)

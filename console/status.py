@@ -17,7 +17,7 @@ from console.screen import duration
 from console.settings import check_environment
 from console.state import read_environment
 from console.terminal import inert
-from schemas.errors import ContrailKubeError
+from schemas.errors import ContrailKubeError, StoreUnavailable
 from schemas.settings import ENV_PREFIX, BusSettings, ClusterSettings, DatabaseSettings, KafkaSettings, from_env
 from schemas.store.engine import connect
 from schemas.store.migrate import require_current
@@ -25,6 +25,7 @@ from translator.settings import TranslatorSettings
 
 ASK_SECONDS = 10.0
 """A Kafka consumer group needs some seconds to form."""
+_NAMES = "--state DIR of a running `contrail-kube up --state DIR`, --database URL, or CONTRAIL_KUBE_DATABASE_URL"
 
 
 @click.command()
@@ -41,7 +42,10 @@ def status(database: str, state: Path | None, output: str, rows: int) -> None:
         environ.pop(f"{ENV_PREFIX}DATABASE_URL_FILE", None)
         environ[f"{ENV_PREFIX}DATABASE_URL"] = database
     check_environment(environ)
-    found = gather(environ, rows=rows)
+    try:
+        found = gather(environ, rows=rows)
+    except StoreUnavailable as error:
+        raise StoreUnavailable(f"{error}. Check that it runs, or name the system: {_NAMES}") from error
     click.echo(json.dumps(as_json(found), indent=2) if output == "json" else "\n".join(as_text(found)))
 
 

@@ -87,8 +87,21 @@ def test_an_unreachable_database_is_named_without_its_password() -> None:
 
 
 def test_unreachable_brokers_are_all_named() -> None:
-    with pytest.raises(SettingsError, match=r"no Kafka broker answers \(127\.0\.0\.1:1: .*refused.*; nonsense: "):
+    with pytest.raises(
+        SettingsError, match=r"no Kafka broker answers \(127\.0\.0\.1:1: .*refused.*; nonsense: not host:port\)"
+    ):
         probes.brokers([NOWHERE, "nonsense"])
+
+
+@pytest.mark.parametrize("server", ["broker:", ":9092", "broker:http", "broker:²"])
+def test_a_broker_without_host_or_port_is_named(server: str) -> None:
+    with pytest.raises(SettingsError, match=f"{server}: not host:port"):
+        probes.brokers([server])
+
+
+def test_a_port_that_cannot_be_is_a_wrong_setting() -> None:
+    with pytest.raises(SettingsError, match=r"127\.0\.0\.1:99999: "):
+        probes.brokers(["127.0.0.1:99999"])
 
 
 def test_one_broker_that_answers_is_enough() -> None:
@@ -123,5 +136,5 @@ def test_a_context_that_does_not_exist_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "just text", "[1, 2]", "{", "apiVersion: v1\n"])
 def test_a_file_that_is_no_kubeconfig_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "config").write_text(text)
-    with pytest.raises(SettingsError, match="config cannot be used"):
+    with pytest.raises(SettingsError, match="config is no kubeconfig that can be used"):
         probes.kubernetes_api(tmp_path / "config", "")

@@ -105,3 +105,10 @@ def test_a_database_that_is_away_or_not_migrated_is_named(database_url: str) -> 
 def test_a_state_directory_without_a_run_is_named(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, ["status", "--state", str(tmp_path)])
     assert done.exception is not None and "no `contrail-kube up` runs over this directory" in str(done.exception)
+
+
+def test_a_database_that_is_away_is_named_with_what_to_do() -> None:
+    done = CliRunner().invoke(cli, ["status", "--database", "postgresql://u@127.0.0.1:1/x"])
+    assert isinstance(done.exception, StoreUnavailable)
+    assert "x on 127.0.0.1:1" in str(done.exception)
+    assert "--state DIR" in str(done.exception) and "--database URL" in str(done.exception)
