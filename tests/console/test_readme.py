@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 from console.__main__ import cli
@@ -28,3 +31,20 @@ def test_every_file_that_is_named_exists() -> None:
 def test_every_target_of_make_exists() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert {"run", "test"} <= set(re.findall(r"make ([a-z]+)", README)) & targets
+
+
+def test_the_replay_it_shows_is_what_every_replay_prints() -> None:
+    """Each process hashes strings differently, so an order that hangs on a set would show."""
+    shown = README.partition("$ python -m translator replay --log console/recordings/shop\n")[2].partition("$ ")[0]
+    assert "digest=" in shown
+    for seed in ("1", "2"):
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("CONTRAIL_KUBE_")}
+        done = subprocess.run(
+            [sys.executable, "-m", "translator", "replay", "--log", "console/recordings/shop"],
+            cwd=ROOT,
+            env={**environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert (done.returncode, done.stdout) == (0, shown), done.stderr
