@@ -25,7 +25,7 @@ from translator.settings import TranslatorSettings
 
 ASK_SECONDS = 10.0
 """A Kafka consumer group needs some seconds to form."""
-_NAMES = "--state DIR of a running `contrail-kube up --state DIR`, --database URL, or CONTRAIL_KUBE_DATABASE_URL"
+_NAMES = "--state DIR, of a running `contrail-kube up --state DIR`, or --database URL"
 
 
 @click.command()
@@ -45,7 +45,7 @@ def status(database: str, state: Path | None, output: str, rows: int) -> None:
     try:
         found = gather(environ, rows=rows)
     except StoreUnavailable as error:
-        raise StoreUnavailable(f"{error}. Check that it runs, or name the system: {_NAMES}") from error
+        raise StoreUnavailable(f"{error} (name another system with {_NAMES})") from error
     click.echo(json.dumps(as_json(found), indent=2) if output == "json" else "\n".join(as_text(found)))
 
 
