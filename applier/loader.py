@@ -41,6 +41,7 @@ class Loader:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="load")
         self._loading = False
         self._failures = 0
+        self._said = ""
         self._due_at = float("-inf")
         health.not_ready(PART, "has not answered yet")
 
@@ -92,7 +93,7 @@ class Loader:
         self._loading = False
         if self._failures:
             logger.info("the store is back")
-            self._failures = 0
+            self._failures, self._said = 0, ""
         self._health.ready(PART)
         if work.more:
             self.wake_in(0.0)
@@ -105,7 +106,8 @@ class Loader:
     def _failed(self, reason: str, lost: Callable[[], None]) -> None:
         self._loading = False
         self._failures += 1
-        if self._failures == 1:
+        if reason != self._said:
+            self._said = reason
             logger.warning("cannot load work, trying again: %s", reason)
         self._health.not_ready(PART, reason)
         self._due_at = time.monotonic() + delay(self._failures, first=0.1, limit=15.0, jitter=random.random())

@@ -51,7 +51,7 @@ class Reconciler:
         self._settings = settings
         self._health = health
         self._agenda = Agenda()
-        self._gate = Gate(settings.concurrency, health=health)
+        self._gate = Gate(settings.concurrency, url=worker.url, health=health)
         self._tally = Tally()
         self._events: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._loader = Loader(engine, cluster=cluster, settings=settings, health=health, tell=self._events.put)
@@ -67,6 +67,7 @@ class Reconciler:
         self._address_pool = ThreadPoolExecutor(1, thread_name_prefix="addresses")
         self._stopping = False
         self._calls = 0
+        self._probing = False
         self._unread: list[Row] = []
         self._read_at = float("inf")
 
@@ -74,7 +75,7 @@ class Reconciler:
         """Work until `stop` is called; then let calls under way end, record them, and give the shards back."""
         self._recorder.start()
         self._wakeups.start()
-        self._submit(self._pool, self._worker.probe, self._gate.note)
+        self._probe()
         try:
             while not self._stopping:
                 self._step()
@@ -119,11 +120,25 @@ class Reconciler:
         planned = plan(work.rows, work.edges, work.neighbours, held=held.keys() | self._agenda.held.keys())
         self._record_blocked(self._agenda.add(planned))
 
+    def _probe(self) -> None:
+        self._probing = True
+        self._submit(self._pool, self._worker.probe, self._on_probed)
+
+    def _on_probed(self, outcome: Outcome, *, began: float) -> None:
+        self._probing = False
+        self._gate.note_probe(outcome, began=began)
+
     def _dispatch(self) -> None:
         now = time.monotonic()
         self._read_addresses(now)
+        if self._gate.wants_probe:
+            if not self._probing and not self._gate.is_shut(now):
+                self._probe()
+            return
         while not self._gate.is_shut(now) and self._calls < self._gate.limit and (row := self._agenda.take()):
             self._submit(self._pool, partial(self._worker.apply, row), self._on_worked)
+        if self._gate.is_waiting and not self._calls and not self._gate.is_shut(now):
+            self._probe()
         if self._agenda.is_stuck and not self._calls and not self._unread:
             logger.warning("two plans contradict each other; planning anew rows=%d", self._agenda.unfinished)
             self._agenda.drop_waiting()

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
+import random
 import threading
 import time
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from sqlalchemy import Engine
 
+from applier.backoff import delay
 from applier.client import ContrailClient
+from applier.loader import PART
 from applier.observe import AddressReader
 from applier.owners import Owners
 from applier.reconciler import Reconciler
@@ -49,6 +53,7 @@ class Applier:
         self._owns_engine = engine is None
         self._client = ContrailClient(settings.contrail, pool_size=settings.applier.concurrency + 1)
         self._stop = threading.Event()
+        self._health = health or Health()
         remember = settings.applier.cache_seconds
         self._reconciler = Reconciler(
             engine=self._engine,
@@ -63,7 +68,7 @@ class Applier:
             ),
             cluster=settings.cluster.name,
             settings=settings.applier,
-            health=health or Health(),
+            health=self._health,
         )
 
     def run(self) -> None:
@@ -83,18 +88,24 @@ class Applier:
         self._reconciler.stop()
 
     def _await_store(self, migration: float = 60.0) -> None:
-        deadline = time.monotonic() + migration
-        waiting = False
-        while not self._stop.is_set():
+        deadline: float | None = None
+        said = ""
+        for failures in count(1):
+            if self._stop.is_set():
+                return
             try:
                 return require_current(self._engine)
             except (StoreUnavailable, StoreMismatch) as error:
-                if isinstance(error, StoreMismatch) and time.monotonic() > deadline:
-                    raise  # nobody is migrating it
-                if not waiting:
+                if isinstance(error, StoreMismatch):
+                    deadline = deadline or time.monotonic() + migration
+                    if time.monotonic() > deadline:
+                        raise  # nobody is migrating it
+                if str(error) != said:
+                    said = str(error)
                     logger.warning("waiting for the store: %s", error)
-                waiting = True
-                self._stop.wait(1.0)
+                self._health.not_ready(PART, said)
+            limit = 15.0 if deadline is None else 1.0
+            self._stop.wait(delay(failures, first=0.1, limit=limit, jitter=random.random()))
 
 
 class AppliedInBackground:

@@ -37,8 +37,13 @@ class Worker:
         self._writer = writer
         self._reader = reader
 
+    @property
+    def url(self) -> str:
+        """Where the API is."""
+        return self._client.url
+
     def probe(self) -> Outcome:
-        """Whether the API answers at all, by a question that every Contrail can answer."""
+        """Whether a Contrail API answers, by a question that every one can answer: DONE or GONE say that it does."""
         found = _guarded(
             "the probe",
             lambda: self._client.fqname_to_id("global-system-config", ["default-global-system-config"]),
