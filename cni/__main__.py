@@ -14,7 +14,7 @@ from cni.agent import build, stop_on_signals
 from cni.install import PYTHON, conflist, install
 from cni.plugin import AGENT_SOCKET, VERSIONS
 from cni.settings import AgentSettings
-from schemas.errors import ContrailKubeError
+from schemas.errors import ContrailKubeError, SettingsError
 from schemas.health import Health, HealthServer
 from schemas.logs import configure
 from schemas.settings import ClusterSettings, DatabaseSettings, ProcessSettings, check_unknown, describe, from_env
@@ -23,12 +23,15 @@ logger = logging.getLogger("cni")
 
 
 def main(arguments: list[str]) -> int:
-    """Run one of the two; returns the exit code."""
+    """Run one of the two; returns the exit code: 0 done, 1 failed, 2 wrong settings."""
     options = _parser().parse_args(arguments)
     try:
         return _install(options) if options.command == "install" else _serve()
+    except SettingsError as error:
+        sys.stderr.write(f"cni: {error}\n")
+        return 2
     except ContrailKubeError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"cni: {error}\n")
         return 1
 
 
@@ -64,14 +67,14 @@ def _install(options: argparse.Namespace) -> int:
 def _serve() -> int:
     check_unknown(os.environ, (AgentSettings,))
     process = from_env(ProcessSettings, os.environ)
-    configure("cni", level=process.log_level, log_format=process.log_format)
     settings, cluster = from_env(AgentSettings, os.environ), from_env(ClusterSettings, os.environ)
     database = from_env(DatabaseSettings, os.environ)
-    logger.info("starting %s", describe(settings, cluster, database, process))
     health = Health()
     with ExitStack() as stack:
         store = PostgresAddresses(database, cluster=cluster.name, node=settings.node_name)
         stack.callback(store.close)
+        configure("cni", level=process.log_level, log_format=process.log_format)
+        logger.info("starting %s", describe(settings, cluster, database, process))
         if process.health_port:
             stack.enter_context(HealthServer(health, host=process.health_host, port=process.health_port))
         agent = build(settings, store=store, health=health)

@@ -113,7 +113,7 @@ class Housekeeper:
         """Tell the probes; the log only of changes."""
         known = self._health.why_not_ready().get(part)
         if trouble is not None:
-            if known in (None, _NOT_ASKED):
+            if known != trouble:
                 logger.warning("not ready part=%s error=%s", part, trouble)
             self._health.not_ready(part, trouble)
         elif known is not None:

@@ -14,6 +14,8 @@ from types import TracebackType
 
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 
+from schemas.errors import SettingsError
+
 
 class Health:
     """What the parts of one process say of themselves; thread-safe."""
@@ -61,7 +63,10 @@ class Health:
 
 
 class HealthServer:
-    """Serves a `Health` and a metrics registry over HTTP until closed; port 0 picks a free one."""
+    """Serves a `Health` and a metrics registry over HTTP until closed; port 0 picks a free one.
+
+    Raises SettingsError when the address cannot be had.
+    """
 
     def __init__(
         self,
@@ -71,7 +76,13 @@ class HealthServer:
         port: int = 0,
         registry: CollectorRegistry = REGISTRY,
     ) -> None:
-        self._server = ThreadingHTTPServer((host, port), _handler(health, registry))
+        try:
+            self._server = ThreadingHTTPServer((host, port), _handler(health, registry))
+        except OSError as error:
+            raise SettingsError(
+                f"CONTRAIL_KUBE_PROCESS_HEALTH_PORT={port}: cannot listen on {host}:{port}: {error.strerror or error}; "
+                "is another service given the same port, or CONTRAIL_KUBE_PROCESS_HEALTH_HOST not of this machine?"
+            ) from error
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)
 

@@ -48,5 +48,6 @@ def configure(service: str, *, level: str = "INFO", log_format: str = "json") ->
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for chatty in ("kafka", "urllib3", "alembic", "pyroute2", "aiohttp.access"):
+    # kafka is not among them: its adapter silences it, unless a level was set.
+    for chatty in ("urllib3", "alembic", "pyroute2", "aiohttp.access"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -212,6 +212,8 @@ class ProcessSettings:
             raise SettingsError(
                 f"{_variable(self, 'log_level')}={self.log_level!r}: accepted are DEBUG, INFO, WARNING, ERROR"
             )
+        if not 0 <= self.health_port <= 65535:
+            raise SettingsError(f"{_variable(self, 'health_port')}={self.health_port}: accepted are 0 to 65535")
         if self.log_format not in ("json", "text"):
             raise SettingsError(f"{_variable(self, 'log_format')}={self.log_format!r}: accepted are json, text")
 

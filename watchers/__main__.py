@@ -53,6 +53,8 @@ def _serve(environ: Mapping[str, str]) -> None:
     settings, cluster = from_env(WatchersSettings, environ), from_env(ClusterSettings, environ)
     bus, kafka = from_env(BusSettings, environ), from_env(KafkaSettings, environ)
     configure("watchers", level=process.log_level, log_format=process.log_format)
+    load = discovered(settings.kubeconfig, settings.context, environ)
+    load()  # before the first line: what cannot be loaded is one line, and the end
     logger.info("starting %s", describe(settings, cluster, bus, kafka, process))
     stop, health = threading.Event(), Health()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -63,7 +65,7 @@ def _serve(environ: Mapping[str, str]) -> None:
         run(
             settings,
             cluster=cluster.name,
-            load=discovered(settings.kubeconfig, settings.context, environ),
+            load=load,
             open_producer=lambda: open_producer(bus, kafka, cluster.name, client="watchers"),
             stop=stop,
             health=health,

@@ -180,7 +180,8 @@ class Connection:
                 logger.warning("credentials could not be read again: %s", error)
                 return
             self._generation += 1
-        logger.info("credentials were refused and have been read again server=%s", self.server)
+        # Not worth a line at every try: what refuses them is said by whoever asked.
+        logger.debug("credentials were refused and have been read again server=%s", self.server)
 
 
 def _headers(configuration: Configuration, body: bytes | None) -> dict[str, str]:

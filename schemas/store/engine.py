@@ -16,6 +16,17 @@ SERIALIZATION_FAILURES = frozenset({"40001", "40P01"})
 """serialization_failure and deadlock_detected: run the transaction again."""
 _MISSING_SCHEMA = frozenset({"42P01", "42703", "3F000"})
 """undefined_table, undefined_column, invalid_schema_name."""
+_ADVICE = (
+    ("password", "are user and password of CONTRAIL_KUBE_DATABASE_URL right?"),
+    ('FATAL:  role "', "make that user, or name another in CONTRAIL_KUBE_DATABASE_URL"),
+    ('FATAL:  database "', "create that database, or name another in CONTRAIL_KUBE_DATABASE_URL"),
+    ("pg_hba.conf", "a line of pg_hba.conf must let this user in from here"),
+    ("permission denied", "`python -m schemas.store migrate` makes the roles with the rights: grant this user its own"),
+    ("Connection refused", "is PostgreSQL running there, and is CONTRAIL_KUBE_DATABASE_URL right?"),
+    ("could not translate host name", "is the host's name in CONTRAIL_KUBE_DATABASE_URL right?"),
+    ("connection to server", "is PostgreSQL well and reachable from here, and CONTRAIL_KUBE_DATABASE_URL right?"),
+)
+"""What a person can do, by what the driver said, the first that fits: a refused connection has no SQLSTATE."""
 
 
 def connect(
@@ -79,7 +90,8 @@ def _translated(error: DBAPIError, doing: str, engine: Engine) -> ContrailKubeEr
             f"could not {doing}: {said}: the database {_place(engine)} is not migrated for this version; "
             "run `python -m schemas.store migrate`"
         )
-    return StoreUnavailable(f"could not {doing}: database {_place(engine)}: {said}")
+    advice = next((f"; {hint}" for words, hint in _ADVICE if words in said), "")
+    return StoreUnavailable(f"could not {doing}: database {_place(engine)}: {said}{advice}")
 
 
 def _sqlstate(error: DBAPIError) -> str | None:
