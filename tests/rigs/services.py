@@ -38,6 +38,12 @@ class Service:
         """Whether its process is alive."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """Of the process that was started last."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> Service:
         """Start a process (again)."""
         assert not self.running

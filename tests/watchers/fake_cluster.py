@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,8 +18,8 @@ Intercept = Callable[[Request], Answer | None]
 class FakeCluster:
     """One collection of objects per path, one revision for all; `api` serves it while `with` lasts."""
 
-    def __init__(self) -> None:
-        self.api = FakeApi(self.answer)
+    def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
+        self.api = FakeApi(self.answer, tls=tls)
         self.revision = 100
         self.oldest = 0
         """Watches from before this revision are expired."""

@@ -11,9 +11,9 @@ from typing import Self
 
 
 class Proxy:
-    """Passes bytes both ways to a port of 127.0.0.1; a context manager."""
+    """Passes bytes both ways to a port of 127.0.0.1; a context manager. `listen` 0 picks a free port."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, listen: int = 0) -> None:
         self.target = port
         self.open = True
         """New connections are passed on; else they are reset."""
@@ -21,7 +21,7 @@ class Proxy:
         """Set: bytes are held back and nothing is closed, as behind a router that has died."""
         self._sockets: set[socket.socket] = set()
         self._lock = threading.Lock()
-        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server = _Server(("127.0.0.1", listen), _Handler)
         self._server.proxy = self
         self._thread = threading.Thread(target=lambda: self._server.serve_forever(poll_interval=0.02))
 

@@ -1,0 +1,109 @@
+"""A service beside a neighbour that is away or refuses: what it says of that, how often, and at what cost."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.rigs.services import Service, Services
+
+WATCHED_SECONDS = 2.0
+CPU_SHARE = 0.2
+"""Most of one core that a service may take while it waits."""
+STOP_SECONDS = 8.0
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Troubled:
+    """A service that was started; `part` of its /readyz and one line of its log shall hold all of `words`."""
+
+    service: Service
+    port: int
+    part: str
+    words: tuple[str, ...]
+
+    def ready(self) -> str:
+        """What /readyz answers, with its status in front."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5) as answer:
+                return f"{answer.status} {answer.read().decode()}"
+        except urllib.error.HTTPError as error:
+            with error:
+                return f"{error.code} {error.read().decode()}"
+        except OSError:
+            return ""
+
+    def is_ready(self) -> bool:
+        """Whether it serves."""
+        return self.ready() == "200 ok\n"
+
+    def explains(self) -> bool:
+        """Whether /readyz is 503 and says of the part what was expected."""
+        status, _, text = self.ready().partition(" ")
+        reasons = [line for line in text.splitlines() if line.startswith(f"{self.part}: ")]
+        return status == "503" and any(all(word in line for word in self.words) for line in reasons)
+
+    def warnings(self) -> list[str]:
+        """Messages of its log, from WARNING on."""
+        lines = [json.loads(line) for line in self.service.log.read_text().splitlines() if line.startswith("{")]
+        return [line["message"] for line in lines if line["level"] in ("WARNING", "ERROR", "CRITICAL")]
+
+    def complaints(self) -> list[str]:
+        """The warnings that hold all words."""
+        return [each for each in self.warnings() if all(word in each for word in self.words)]
+
+    def cpu_seconds(self) -> float:
+        """Processor time that its process has used."""
+        fields = Path(f"/proc/{self.service.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def begin(
+    running: Services, module: str, environment: Mapping[str, str], *, name: str, part: str, words: Sequence[str]
+) -> Troubled:
+    """Start a service whose neighbour is in trouble."""
+    port = free_port()
+    service = running.start(module, {**environment, "CONTRAIL_KUBE_PROCESS_HEALTH_PORT": str(port)}, name=name)
+    return Troubled(service, port, part, tuple(words))
+
+
+def expect_patience(running: Services, troubled: Sequence[Troubled]) -> None:
+    """Each says once what is wrong, stays, and waits without work; fails with the log of those that do not."""
+    for each in troubled:
+        running.wait(f"{each.service.name} explains {each.words}", each.explains, seconds=30.0)
+    said = [each.warnings() for each in troubled]
+    began = time.monotonic()
+    used = [each.cpu_seconds() for each in troubled]
+    time.sleep(WATCHED_SECONDS)
+    seconds = time.monotonic() - began
+    for each, before, words in zip(troubled, used, said, strict=True):
+        name, share = each.service.name, (each.cpu_seconds() - before) / seconds
+        assert each.service.running, f"{name} ended: {each.service.tail()}"
+        assert share < CPU_SHARE, f"{name} takes {share:.0%} of a core while it waits: {each.service.tail()}"
+        assert len(each.complaints()) == 1, (name, each.words, each.warnings())
+        assert each.warnings() == words, (f"{name} says more at every try", each.warnings())
+        assert each.explains(), (name, each.ready())
+
+
+def expect_end(troubled: Sequence[Troubled]) -> None:
+    """SIGTERM ends each soon, with exit code 0 and without a traceback."""
+    for each in troubled:
+        began = time.monotonic()
+        assert each.service.terminate(within=STOP_SECONDS) == 0, each.service.tail()
+        print(f"{each.service.name} ended within {time.monotonic() - began:.1f} s")
+        assert "Traceback" not in each.service.log.read_text()
