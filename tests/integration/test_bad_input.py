@@ -188,7 +188,6 @@ def test_a_database_that_is_away_refuses_or_is_not_migrated(
             if case != "refusing":
                 is_well = each.is_ready if module != "cni" else partial(_without_store, each)
                 running.wait(f"{each.service.name} works", is_well)
-                assert any("is back" in line or "store" in line for line in each.service.tail().splitlines())
         for case, url in (("away", database_url), ("unmade", unmade), ("unmigrated", unmigrated)):
             running.wait(f"all pods applied, {case}", partial(_applied, url, len(pods)))
         expect_end(list(troubled.values()))

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -59,10 +59,7 @@ class Service:
 
     def terminate(self, *, within: float = 30.0) -> int:
         """SIGTERM; returns the exit code. Fails when it does not end in time."""
-        assert self._process is not None
-        killed = stop([self._process], within=within)
-        assert not killed, f"{self.module} ignored SIGTERM for {within:.0f} s: {self.tail()}"
-        return int(self._process.returncode)
+        return terminate_all([self], within=within)[self.name]
 
     def end(self) -> None:
         """Whatever it takes."""
@@ -75,6 +72,15 @@ class Service:
             return self.log.read_text(errors="replace")[-characters:]
         except OSError:
             return "(no log)"
+
+
+def terminate_all(ended: Iterable[Service], *, within: float = 30.0) -> dict[str, int]:
+    """SIGTERM to all at once; exit codes by name. Fails when one does not end in time."""
+    processes = {each: each._process for each in ended if each._process is not None}
+    killed = stop(processes.values(), within=within)
+    for each, process in processes.items():
+        assert process.pid not in killed, f"{each.name} ignored SIGTERM for {within:.0f} s: {each.tail()}"
+    return {each.name: int(process.returncode) for each, process in processes.items()}
 
 
 class Services:
