@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import socket
 import statistics
 import tempfile
 import time
@@ -30,6 +29,7 @@ import requests
 from sqlalchemy import Engine, text
 
 from benchmarks.synthetic import records
+from console.ports import free_port
 from console.postgres import EmbeddedPostgres
 from schemas.bus.log import LogProducer
 from schemas.codec import encode
@@ -167,13 +167,6 @@ def answers(api: str) -> bool:
         return requests.get(f"{api}/domains", timeout=1).ok
     except requests.RequestException:
         return False
-
-
-def free_port() -> int:
-    """A loopback port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def timed(running: Services, what: str, done: Callable[[], bool]) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import socket
 import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
@@ -16,6 +15,7 @@ from console import observe, probes
 from console.bus import BusEnds
 from console.observer import Observer, Sources
 from console.plan import Followed, Plan, Recording, service_environment
+from console.ports import free_port
 from console.postgres import EmbeddedPostgres
 from console.readiness import why_not_ready
 from console.simulated import SimulatedContrail
@@ -174,7 +174,7 @@ class Pipeline:
 
     def _start_simulator(self) -> str:
         self._say("starting the simulated Contrail API")
-        port = _free_port()
+        port = free_port()
         supervised = self._add(SIMULATOR, "simulators.contrail", {f"{ENV_PREFIX}SIMULATOR_PORT": str(port)})
         url = f"http://127.0.0.1:{port}"
         self._wait_for(url, supervised)
@@ -206,7 +206,7 @@ class Pipeline:
             self._add(name, name, self.environment)
 
     def _add(self, name: str, module: str, settings: Mapping[str, str]) -> Supervised:
-        port = _free_port()
+        port = free_port()
         environment = {**self._environ, **settings, f"{ENV_PREFIX}PROCESS_HEALTH_PORT": str(port)}
         return self.supervisor.add(Service(name, module, environment, port))
 
@@ -240,9 +240,3 @@ class Pipeline:
 
     def _listed(self, snapshot: Snapshot) -> bool:
         return not isinstance(self.plan.feed, Followed) or snapshot.reading.listed(self.plan.partitions)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -16,7 +16,6 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -27,6 +26,7 @@ from types import TracebackType
 
 import psycopg2
 
+from console.ports import free_port
 from schemas.errors import SettingsError, StoreUnavailable
 
 logger = logging.getLogger(__name__)
@@ -195,7 +195,7 @@ class EmbeddedPostgres:
     def _spawn(self) -> None:
         assert self._binaries is not None
         _refuse_running(self.data)
-        self.port = self.port or _free_port()
+        self.port = self.port or free_port()
         sockets = self._directory if len(f"{self._directory}/.s.PGSQL.{self.port}") <= _SOCKET_PATH else ""
         options = {
             **_OPTIONS,
@@ -306,12 +306,6 @@ def _refuse_running(data: Path) -> None:
     raise StoreUnavailable(
         f"a PostgreSQL (pid {lines[0]}) already runs over {data}: is another `contrail-kube up` using this directory?"
     )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _die_with_parent() -> None:

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import socket
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import psycopg2
+from sqlalchemy import Engine, text
+
+from console.ports import free_port
+from console.postgres import EmbeddedPostgres
 from tests.rigs.services import Service, Services, terminate_all
 
+NAME = "CONTRAIL_KUBE_"
 WATCHED_SECONDS = 2.0
 CPU_SHARE = 0.2
 """Most of one core that a service may take while it waits."""
 STOP_SECONDS = 8.0
 _TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,3 +106,46 @@ def expect_end(troubled: Sequence[Troubled]) -> None:
     for each in troubled:
         assert codes[each.service.name] == 0, each.service.tail()
         assert "Traceback" not in each.service.log.read_text()
+
+
+def count(store: Engine, table: str) -> int:
+    with store.connect() as connection:
+        return int(connection.scalar(text(f"SELECT count(*) FROM {table}")) or 0)
+
+
+def kubeconfig(path: Path, server: str, *, authority: Path | None = None) -> str:
+    """A kubeconfig file for a server, with its certificate authority if there is one."""
+    trust = {"certificate-authority": str(authority)} if authority else {}
+    context = {"name": "x", "context": {"cluster": "x", "user": "x"}}
+    content: dict[str, Any] = {
+        "current-context": "x",
+        "contexts": [context],
+        "clusters": [{"name": "x", "cluster": {"server": server, **trust}}],
+        "users": [{"name": "x", "user": {"token": "token"}}],
+    }
+    path.write_text(json.dumps(content))
+    return str(path)
+
+
+@contextlib.contextmanager
+def stranger(server: EmbeddedPostgres) -> Iterator[str]:
+    """A user who needs a password; yields a URL with a wrong one."""
+    rules = server.data / "pg_hba.conf"
+    before = rules.read_text()
+    with psycopg2.connect(server.url()) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE ROLE stranger LOGIN PASSWORD 'right'")
+        rules.write_text("host all stranger 127.0.0.1/32 scram-sha-256\n" + before)
+        cursor.execute("SELECT pg_reload_conf()")
+    try:
+        yield f"postgresql://stranger:guessed@{server.url().rpartition('@')[2]}"
+    finally:
+        rules.write_text(before)
+        with psycopg2.connect(server.url()) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT pg_reload_conf()")
+            cursor.execute("DROP ROLE stranger")
+
+
+def place(url: str) -> str:
+    """`name on host:port` of a database, as our messages say it."""
+    address, _, name = url.rpartition("@")[2].partition("/")
+    return f"{name} on {address}"

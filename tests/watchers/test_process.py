@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from console.ports import free_port
 from tests.rigs.kubernetes import KubernetesCluster
 from tests.rigs.services import ROOT, services
 from tests.watchers.fake_cluster import FakeCluster
@@ -34,12 +34,6 @@ def _kubeconfig(directory: Path, server: str) -> str:
         )
     )
     return str(path)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _asked(url: str) -> bytes:
@@ -76,8 +70,8 @@ def test_a_wrong_setting_is_one_line_and_exit_code_2(variable: str, value: str, 
 
 
 def test_case_99_without_an_api_it_waits_and_ends_cleanly_when_told(tmp_path: Path) -> None:
-    server = f"http://127.0.0.1:{_free_port()}"
-    port = _free_port()
+    server = f"http://127.0.0.1:{free_port()}"
+    port = free_port()
     environment = {
         "CONTRAIL_KUBE_WATCHERS_KUBECONFIG": _kubeconfig(tmp_path, server),
         "CONTRAIL_KUBE_WATCHERS_EPOCH_FILE": str(tmp_path / "epochs.json"),
@@ -116,7 +110,7 @@ def test_case_89_it_publishes_and_never_logs_the_token(tmp_path: Path) -> None:
 def test_on_a_real_cluster_it_is_ready_counts_and_ends_cleanly(
     kubernetes_cluster: KubernetesCluster, kubernetes_namespace: str, tmp_path: Path
 ) -> None:
-    admin, port = kubernetes_cluster.admin, _free_port()
+    admin, port = kubernetes_cluster.admin, free_port()
     environment = {
         "CONTRAIL_KUBE_WATCHERS_KUBECONFIG": str(admin.write_kubeconfig(tmp_path / "kubeconfig")),
         "CONTRAIL_KUBE_WATCHERS_LEASE_NAME": "process",

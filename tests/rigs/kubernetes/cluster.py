@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import secrets
 import shutil
-import socket
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
+
+from console.ports import free_port
 
 from . import etcd, flags
 from .access import Access, ApiError, Json, grant
@@ -147,7 +148,7 @@ class KubernetesCluster:
         """Choose a port; another one when somebody took it before the API server could."""
         (self.directory / flags.TOKENS).write_text(f"{self._token},admin,admin,system:masters\n")
         for attempt in range(PORT_ATTEMPTS):
-            port = _free_port()
+            port = free_port()
             self._add("kube-apiserver", flags.apiserver(self.directory, port=port, options=self.options))
             try:
                 self._wait_for_apiserver(port)
@@ -198,10 +199,3 @@ class KubernetesCluster:
 def _ready(node: Json) -> bool:
     conditions: list[Json] = node["status"].get("conditions", [])
     return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
