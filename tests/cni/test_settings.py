@@ -45,4 +45,4 @@ def test_the_agent_does_not_start_with_wrong_settings(environment: dict[str, str
     done = subprocess.run(
         [sys.executable, "-m", "cni"], env=environment, cwd=root, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 1 and said in done.stderr and "Traceback" not in done.stderr
+    assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr
