@@ -224,9 +224,9 @@ def test_case_19_rights_on_pods_are_missing(
     access = kubernetes_cluster.restricted("no-pods", rules)
     admin = kubernetes_cluster.admin
     with watching(_load(access, tmp_path), tmp_path, kinds=KINDS) as run:
+        refused = 'cannot list resource "pods" in API group ""'
+        eventually(lambda: refused in run.health.why_not_ready().get("Pod", ""))
         eventually(lambda: set(run.health.why_not_ready()) == {"Pod"})
-        reason = run.health.why_not_ready()["Pod"]
-        assert 'cannot list resource "pods" in API group ""' in reason
         run.settled(_uids(admin, "namespaces"), "Namespace")
         assert run.begun("Pod") == []
 
