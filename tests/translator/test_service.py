@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from benchmarks.synthetic import records
+from console.ports import free_port
 from schemas.bus.log import LogConsumer, LogProducer
 from schemas.errors import SettingsError
 from tests.translator.facts import SETTINGS, TOPIC
@@ -153,29 +154,20 @@ def test_case_41_killed_between_the_commit_and_the_next_position(
 
 
 @pytest.mark.postgres
-def test_health_says_when_the_service_is_ready(start: Callable[..., subprocess.Popen[str]], free_port: int) -> None:
-    start(CONTRAIL_KUBE_PROCESS_HEALTH_PORT=str(free_port))
+def test_health_says_when_the_service_is_ready(start: Callable[..., subprocess.Popen[str]]) -> None:
+    port = free_port()
+    start(CONTRAIL_KUBE_PROCESS_HEALTH_PORT=str(port))
 
     def ready() -> bool:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{free_port}/readyz", timeout=2) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer:
                 return bool(answer.status == 200)
         except OSError:
             return False
 
     wait_for(ready, "readiness")
-    with urllib.request.urlopen(f"http://127.0.0.1:{free_port}/metrics", timeout=2) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=2) as answer:
         assert b"contrail_kube_translator_batch_seconds" in answer.read()
-
-
-@pytest.fixture
-def free_port() -> int:
-    """A port that nobody listens on."""
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_an_unreachable_database_is_named_once_and_waited_for(log: Path) -> None:
