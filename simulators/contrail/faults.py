@@ -1,4 +1,7 @@
-"""Faults on demand: what goes wrong with the next requests that match (pure, but it is used up)."""
+"""Faults on demand: what goes wrong with the next requests that match (pure, but it is used up).
+
+Beside what breaks there are lies: answers that look right and are not.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,14 @@ class Trouble(StrEnum):
     """The work is done, and the connection is cut before the answer."""
     LATENCY = "latency"
     """The work is done `seconds` later, and answered."""
+    STATUS_AFTER = "status-after"
+    """The work is done, and `status` and `text` are answered: a lie."""
+    NOTHING = "nothing"
+    """It is answered as if the work had been done, and nothing is done: a lie."""
+    STALE = "stale"
+    """It is answered from the last snapshot, and nothing is done; without a snapshot, properly."""
+    QUOTA = "quota"
+    """Over quota, with the page of HTML that the original answers, and nothing is done."""
 
 
 @dataclass(slots=True)

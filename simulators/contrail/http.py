@@ -12,7 +12,7 @@ from collections.abc import Callable
 import msgspec
 from aiohttp import web
 
-from simulators.contrail.answers import Answer, Call, Json
+from simulators.contrail.answers import Answer, Call, Json, over_quota
 from simulators.contrail.api import answer, object_type_of
 from simulators.contrail.faults import Fault, Faults, Trouble
 from simulators.contrail.state import State
@@ -40,6 +40,8 @@ class Front:
         self._verbose = verbose
         self.counters: Counter[tuple[str, str]] = Counter()
         """Requests by (method, type or action)."""
+        self.snapshot: State | None = None
+        """What `restore` goes back to, and stale answers come from."""
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """One request."""
@@ -64,16 +66,39 @@ class Front:
 
     async def _answer(self, request: web.BaseRequest, content: bytes, fault: Fault | None) -> Answer | None:
         """What is said; None to cut the connection."""
-        if fault is not None:
-            if fault.trouble is Trouble.LATENCY:
-                await asyncio.sleep(fault.seconds)
-            elif fault.trouble is Trouble.DROP_BEFORE:
-                return None
-            elif fault.trouble is Trouble.STATUS:
-                headers = {} if fault.retry_after is None else {"Retry-After": f"{fault.retry_after:g}"}
-                return Answer(status=fault.status, text=fault.text, headers=headers)
-        said = answer(self._state, _call(request, content))
-        return None if fault is not None and fault.trouble is Trouble.DROP_AFTER else said
+        trouble = fault.trouble if fault is not None else None
+        if fault is not None and trouble is Trouble.LATENCY:
+            await asyncio.sleep(fault.seconds)
+        if trouble is Trouble.DROP_BEFORE:
+            return None
+        if fault is not None and trouble is Trouble.STATUS:
+            return _ordered(fault)
+        call = _call(request, content)
+        if trouble is Trouble.QUOTA:
+            refusal = over_quota(f"{call.base}{call.path}", 0, object_type_of(call.path).replace("-", "_"))
+            return Answer(status=refusal.status, text=refusal.text)
+        said = answer(self._believed(trouble), call)
+        if trouble is Trouble.DROP_AFTER:
+            return None
+        return _ordered(fault) if fault is not None and trouble is Trouble.STATUS_AFTER else said
+
+    def _believed(self, trouble: Trouble | None) -> State:
+        """The state that the request is put to: the true one, unless the answer shall be a lie."""
+        if trouble is Trouble.NOTHING:
+            return self._state.copied()
+        if trouble is Trouble.STALE and self.snapshot is not None:
+            return self.snapshot.copied()
+        return self._state
+
+    def take_snapshot(self) -> None:
+        """Remember everything as it is."""
+        self.snapshot = self._state.copied()
+
+    def restore(self) -> None:
+        """Go back to the last snapshot, as after the restore of a backup; ValueError if there is none."""
+        if self.snapshot is None:
+            raise ValueError("no snapshot was taken")
+        self._state.become(self.snapshot)
 
     def _control(self, method: str, path: str, content: bytes) -> web.Response:
         what = (method, path.removeprefix(CONTROL))
@@ -95,11 +120,20 @@ class Front:
                 self._faults.clear()
             case ("POST", "reset"):
                 self._reset()
+            case ("POST", "snapshot"):
+                self.take_snapshot()
+            case ("POST", "restore"):
+                self.restore()
             case ("GET", "faults"):
                 pass
             case _:
                 return Answer(status=404, text=f"Not found: '{CONTROL}{what[1]}'")
         return Answer([dataclasses.asdict(fault) for fault in self._faults.waiting])
+
+
+def _ordered(fault: Fault) -> Answer:
+    headers = {} if fault.retry_after is None else {"Retry-After": f"{fault.retry_after:g}"}
+    return Answer(status=fault.status, text=fault.text, headers=headers)
 
 
 def _call(request: web.BaseRequest, content: bytes) -> Call:

@@ -122,6 +122,14 @@ class ContrailSimulator:
         """Lose all data, as an API whose database was wiped; it answers on with what a first start makes."""
         self.ask(lambda _: self._reset())
 
+    def snapshot(self) -> None:
+        """Remember all data: what `restore` goes back to, and stale answers come from."""
+        self.ask(lambda _: self._front.take_snapshot())
+
+    def restore(self) -> None:
+        """Go back to the last snapshot, as an API whose database was restored from a backup."""
+        self.ask(lambda _: self._front.restore())
+
     def ask(self, question: Callable[[State], T]) -> T:
         """What `question` says about the state, asked between two requests; it may also change the state."""
         loop, thread = self._loop, self._thread

@@ -5,6 +5,7 @@ It keeps the graph whole and decides nothing: what may be made, changed or delet
 
 from __future__ import annotations
 
+import copy
 import uuid as uuids
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -87,6 +88,17 @@ class State:
         self.addressing = Addressing()
         self.key_values: dict[str, Json] = {}
         self.aaa_mode = "no-auth"
+
+    def copied(self) -> State:
+        """A state of its own with the same contents."""
+        twin = State(make_uuid=self.make_uuid, clock=self.clock)
+        twin.become(self)
+        return twin
+
+    def become(self, other: State) -> None:
+        """Forget everything, and know what `other` knows; it is not shared."""
+        knowledge = {name: value for name, value in vars(other).items() if name not in ("make_uuid", "clock")}
+        vars(self).update(copy.deepcopy(knowledge))
 
     def get(self, uuid: object) -> Item | None:
         """The object with this uuid."""
