@@ -98,4 +98,16 @@ FROM object_diff f
 WHERE starts_with(f.resource, 'Pod/')
 """
 
-VIEWS = {"pod_address": POD_ADDRESS, "unapplied": UNAPPLIED, "pod_timeline": POD_TIMELINE}
+DRIFT = """
+CREATE VIEW drift AS
+SELECT
+    f.cluster, f.namespace, f.type, f.fq_name, f.uuid, f.problem, f.detail, f.reason,
+    f.first_seen, f.last_seen, f.seen, f.repairs, f.repaired_at,
+    ARRAY(SELECT s.resource FROM desired_source s WHERE s.object_uuid = f.uuid ORDER BY s.resource) AS resources,
+    a.status AS apply_status
+FROM audit_finding f
+LEFT JOIN apply_state a ON a.object_uuid = f.uuid
+WHERE f.resolved_at IS NULL
+"""
+
+VIEWS = {"pod_address": POD_ADDRESS, "unapplied": UNAPPLIED, "pod_timeline": POD_TIMELINE, "drift": DRIFT}
