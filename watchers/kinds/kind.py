@@ -64,6 +64,10 @@ class Kind:
     namespaced: bool = True
     never_empty: bool = False
     """Every cluster has some: an empty listing is then a fault, whatever was known before."""
+    optional: bool = False
+    """Served only where its CRD is installed. Where it is not, there is nothing to watch, and nothing is deleted."""
+    metadata_only: bool = False
+    """Asked for as PartialObjectMetadata: the server leaves spec and status out."""
 
     @property
     def group(self) -> str:
@@ -73,7 +77,27 @@ class Kind:
     @property
     def path(self) -> str:
         """Path of the list of all objects of the cluster."""
-        return f"/{'apis' if self.group else 'api'}/{self.api_version}/{self.resource}"
+        return f"{self.discovery_path}/{self.resource}"
+
+    @property
+    def discovery_path(self) -> str:
+        """Path of the APIResourceList that names `resource` where the kind is served; 404 where its group is not."""
+        return f"/{'apis' if self.group else 'api'}/{self.api_version}"
+
+    @property
+    def accept_list(self) -> str:
+        """Accept header of a list."""
+        return _partial("PartialObjectMetadataList") if self.metadata_only else "application/json"
+
+    @property
+    def accept_watch(self) -> str:
+        """Accept header of a watch."""
+        return _partial("PartialObjectMetadata") if self.metadata_only else "application/json"
+
+
+def _partial(form: str) -> str:
+    """A form without spec and status; whole objects from a server that knows no such form, whose rest is not read."""
+    return f"application/json;as={form};g=meta.k8s.io;v=v1,application/json"
 
 
 @dataclass(frozen=True, slots=True)
