@@ -35,7 +35,7 @@ class ContrailClient:
     """
 
     def __init__(self, settings: ContrailSettings, *, pool_size: int = 8) -> None:
-        self._url = settings.url.rstrip("/")
+        self._url = settings.urls[0].rstrip("/")
         self._connect_timeout = settings.connect_timeout
         self._read_timeout = settings.read_timeout
         # The transport without a Session around it: no cookies, no redirects, no proxies or CA bundles from the
@@ -140,7 +140,7 @@ class ContrailClient:
             said = _cause(error)
         return ContrailUnavailable(
             f"Contrail API {self._url} gave no answer to {what}: {said}; check that the config API runs there "
-            "(CONTRAIL_KUBE_CONTRAIL_URL) and can be reached from here"
+            "(CONTRAIL_KUBE_CONTRAIL_URLS) and can be reached from here"
         )
 
 

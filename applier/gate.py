@@ -26,8 +26,8 @@ _HOLDING = frozenset({Verdict.BUSY, Verdict.SILENT, Verdict.DENIED})
 """Verdicts for which calls are held back."""
 _ADVICE = {
     Verdict.BUSY: "it is asked less until it is well; see its log if this goes on",
-    Verdict.DENIED: "the applier sends no credentials: name a port that asks for none (CONTRAIL_KUBE_CONTRAIL_URL)",
-    Verdict.RETRY: "is this the address of a Contrail config API (CONTRAIL_KUBE_CONTRAIL_URL)? If so, see its log",
+    Verdict.DENIED: "the applier sends no credentials: name a port that asks for none (CONTRAIL_KUBE_CONTRAIL_URLS)",
+    Verdict.RETRY: "is this the address of a Contrail config API (CONTRAIL_KUBE_CONTRAIL_URLS)? If so, see its log",
 }
 """What a person can do."""
 

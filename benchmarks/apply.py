@@ -93,7 +93,7 @@ class Site:
         environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith("CONTRAIL_KUBE_")},
             "CONTRAIL_KUBE_DATABASE_URL": self.database,
-            "CONTRAIL_KUBE_CONTRAIL_URL": self.api,
+            "CONTRAIL_KUBE_CONTRAIL_URLS": self.api,
             "CONTRAIL_KUBE_APPLIER_CONCURRENCY": str(self.concurrency),
             "CONTRAIL_KUBE_PROCESS_LOG_LEVEL": "WARNING",
         }
@@ -180,7 +180,7 @@ def _release(engine: Engine) -> None:
 
 def _bare(site: Site, pods: Sequence[Pod], *, reads: int) -> float:
     """Seconds for the same requests from as many threads and nothing besides."""
-    client = ContrailClient(ContrailSettings(url=site.api), pool_size=site.concurrency)
+    client = ContrailClient(ContrailSettings(urls=(site.api,)), pool_size=site.concurrency)
     name = {"type": "virtual-router", "fq_name": ["default-global-system-config", "node-1"]}
     router = requests.post(f"{site.api}/fqname-to-id", json=name, timeout=10).json()["uuid"]
     chunk = max(1, len(pods) // max(1, reads))

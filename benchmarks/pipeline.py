@@ -155,7 +155,7 @@ def site() -> Iterator[Site]:
         environment = {
             "CONTRAIL_KUBE_BUS_DIRECTORY": str(folder / "log"),
             "CONTRAIL_KUBE_DATABASE_URL": database,
-            "CONTRAIL_KUBE_CONTRAIL_URL": api,
+            "CONTRAIL_KUBE_CONTRAIL_URLS": api,
             "CONTRAIL_KUBE_PROCESS_LOG_LEVEL": "WARNING",
         }
         yield Site(producer, engine, api, running, environment)

@@ -117,7 +117,7 @@ class Pipeline:
             contrail=plan.contrail,
         )
         if not plan.contrail:
-            self.environment[f"{ENV_PREFIX}CONTRAIL_URL"] = self._start_simulator()
+            self.environment[f"{ENV_PREFIX}CONTRAIL_URLS"] = self._start_simulator()
             # Virtual-routers come within a second here, and links wait for nothing else.
             self.environment.setdefault(f"{ENV_PREFIX}APPLIER_BLOCKED_LIMIT", "1")
         self._start_services()

@@ -152,7 +152,7 @@ def service_environment(
         "BUS_PARTITIONS": str(plan.partitions),
         "BUS_DIRECTORY": str(plan.feed.directory if isinstance(plan.feed, Recording) else bus_directory),
         "DATABASE_URL": database,
-        "CONTRAIL_URL": contrail,
+        "CONTRAIL_URLS": contrail,
         "PROCESS_LOG_FORMAT": "json",
         "PROCESS_HEALTH_HOST": "127.0.0.1",
     }
@@ -162,8 +162,9 @@ def service_environment(
         settings["WATCHERS_KUBECONFIG"] = str(plan.feed.kubeconfig)
         if not plan.kafka:  # the log is ours alone, and so are its epochs: nothing is written to the cluster
             settings["WATCHERS_EPOCH_FILE"] = str(epoch_file)
-    # A secret's _FILE form would win over the value that is set here.
-    kept = {name: value for name, value in environ.items() if name != f"{ENV_PREFIX}DATABASE_URL_FILE"}
+    # A secret's _FILE form would win over the value that is set here; credentials are not for a simulated Contrail.
+    dropped = (f"{ENV_PREFIX}DATABASE_URL_FILE", *(() if plan.contrail else (f"{ENV_PREFIX}CONTRAIL_",)))
+    kept = {name: value for name, value in environ.items() if not name.startswith(dropped)}
     return {**kept, **{ENV_PREFIX + name: value for name, value in settings.items()}}
 
 

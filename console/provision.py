@@ -31,7 +31,7 @@ def provision() -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda number, frame: ended.set())
     engine = connect(database, application="provisioner", pool_size=1)
-    provisioner = Provisioner(engine=engine, cluster=cluster, api=contrail.url).start()
+    provisioner = Provisioner(engine=engine, cluster=cluster, api=contrail.urls[0]).start()
     ended.wait()
     provisioner.stop()
     engine.dispose()

@@ -66,7 +66,7 @@ def external(environ: Mapping[str, str], part: str, option: str) -> str:
     if part == "database":
         return from_env(DatabaseSettings, environ, defaults={"url": ""}).url
     if part == "contrail":
-        return environ.get(f"{ENV_PREFIX}CONTRAIL_URL", "")
+        return environ.get(f"{ENV_PREFIX}CONTRAIL_URLS", "")
     kind = from_env(BusSettings, environ).kind
     return environ.get(f"{ENV_PREFIX}KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092") if kind == "kafka" else ""
 

@@ -14,6 +14,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar, get_type_hints
 
+from schemas.contrail.settings import ContrailSettings as ContrailSettings
 from schemas.errors import SettingsError
 
 ENV_PREFIX = "CONTRAIL_KUBE_"
@@ -174,23 +175,6 @@ class DatabaseSettings:
     """Seconds after which the server cancels one statement of ours."""
     connect_timeout: float = 5.0
     """Seconds to wait for a connection."""
-
-
-@dataclass(frozen=True, slots=True)
-class ContrailSettings:
-    """The Contrail config API."""
-
-    PREFIX: ClassVar[str] = "CONTRAIL"
-
-    url: str = "http://127.0.0.1:8082"
-    connect_timeout: float = 5.0
-    """Seconds to wait for a connection."""
-    read_timeout: float = 30.0
-    """Seconds to wait for an answer."""
-
-    def __post_init__(self) -> None:
-        if not self.url.startswith(("http://", "https://")):
-            raise SettingsError(f"{_variable(self, 'url')}={self.url!r}: must begin with http:// or https://")
 
 
 @dataclass(frozen=True, slots=True)

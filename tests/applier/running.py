@@ -21,7 +21,9 @@ def settings_for(database_url: str, contrail_url: str, **applier: Any) -> Settin
     """Settings of an applier that is impatient unless told otherwise."""
     return Settings(
         database=DatabaseSettings(url=database_url),
-        contrail=ContrailSettings(url=contrail_url, connect_timeout=2.0, read_timeout=applier.pop("read_timeout", 2.0)),
+        contrail=ContrailSettings(
+            urls=(contrail_url,), connect_timeout=2.0, read_timeout=applier.pop("read_timeout", 2.0)
+        ),
         applier=ApplierSettings(**{**QUICK, **applier}),
     )
 

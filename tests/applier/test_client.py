@@ -23,7 +23,7 @@ UUID = "068c8286-227d-424e-aac9-7ed71545b2e6"
 
 @contextlib.contextmanager
 def client_of(url: str, *, timeout: float = 5.0) -> Iterator[ContrailClient]:
-    client = ContrailClient(ContrailSettings(url=url, connect_timeout=timeout, read_timeout=timeout), pool_size=4)
+    client = ContrailClient(ContrailSettings(urls=(url,), connect_timeout=timeout, read_timeout=timeout), pool_size=4)
     try:
         yield client
     finally:
@@ -124,7 +124,7 @@ def test_refused_connection_names_the_url_and_what_to_do() -> None:
         client.create("project", {})
     assert str(caught.value) == (
         f"Contrail API {url} gave no answer to POST /projects: Connection refused; check that the config API runs "
-        "there (CONTRAIL_KUBE_CONTRAIL_URL) and can be reached from here"
+        "there (CONTRAIL_KUBE_CONTRAIL_URLS) and can be reached from here"
     )
 
 

@@ -150,7 +150,7 @@ def process(store: DesiredStore, contrail: ContrailSimulator) -> Iterator[subpro
     environ = {
         **os.environ,
         "CONTRAIL_KUBE_DATABASE_URL": store.engine.url.render_as_string(hide_password=False),
-        "CONTRAIL_KUBE_CONTRAIL_URL": contrail.url,
+        "CONTRAIL_KUBE_CONTRAIL_URLS": contrail.url,
         "CONTRAIL_KUBE_APPLIER_TAKEOVER_INTERVAL": "0.1",
         "CONTRAIL_KUBE_APPLIER_BACKOFF_FIRST": "0.05",
         "CONTRAIL_KUBE_PROCESS_LOG_LEVEL": "WARNING",

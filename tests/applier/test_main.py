@@ -36,7 +36,7 @@ def _root_logger() -> Iterator[None]:
         ({"CONTRAIL_KUBE_APPLIER_CONCURRENCY": "many"}, "expected a whole number"),
         ({"CONTRAIL_KUBE_APPLIER_CONCURRENCY": "0"}, "at least 1"),
         ({"CONTRAIL_KUBE_APPLIER_BACKOFF_FIRST": "0"}, "must be above 0"),
-        ({"CONTRAIL_KUBE_CONTRAIL_URL": "contrail:8082"}, "must begin with http:// or https://"),
+        ({"CONTRAIL_KUBE_CONTRAIL_URLS": "contrail:8082"}, "must begin with http:// or https://"),
         ({"CONTRAIL_KUBE_DATABASE_URL": "mysql://x/y"}, "only postgresql:// is supported"),
     ],
 )

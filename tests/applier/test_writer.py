@@ -53,7 +53,7 @@ class Contrail:
 @contextlib.contextmanager
 def writer_of(contrail: Contrail) -> Iterator[Writer]:
     with ScriptedServer(contrail) as server:
-        client = ContrailClient(ContrailSettings(url=server.url, connect_timeout=5.0, read_timeout=5.0))
+        client = ContrailClient(ContrailSettings(urls=(server.url,), connect_timeout=5.0, read_timeout=5.0))
         yield Writer(client, owners=Owners(client), mark=OwnerMark("k8s", "k8s"))
         client.close()
 
@@ -285,7 +285,7 @@ def test_a_link_to_what_is_not_there_yet_waits() -> None:
 def test_no_answer_is_an_error_of_its_own() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    client = ContrailClient(ContrailSettings(url=f"http://127.0.0.1:{port}", connect_timeout=1.0, read_timeout=1.0))
+    client = ContrailClient(ContrailSettings(urls=(f"http://127.0.0.1:{port}",), connect_timeout=1.0, read_timeout=1.0))
     with pytest.raises(ContrailUnavailable):
         Writer(client, owners=Owners(client), mark=OwnerMark("k8s", "k8s")).apply(row(project("shop")))
     client.close()

@@ -125,10 +125,18 @@ def test_the_callers_other_settings_reach_the_services_and_its_secret_files_do_n
     check_environment(environment)
 
 
+def test_credentials_are_for_a_real_contrail_only(recording: Path) -> None:
+    environ = {"CONTRAIL_KUBE_CONTRAIL_AUTH": "basic", "CONTRAIL_KUBE_CONTRAIL_USER": "admin"}
+    simulated = _environment(make_plan(environ=environ, log=recording), environ)
+    assert "CONTRAIL_KUBE_CONTRAIL_AUTH" not in simulated
+    real = _environment(make_plan(environ=environ, log=recording, contrail="http://real:8082"), environ)
+    assert real["CONTRAIL_KUBE_CONTRAIL_USER"] == "admin"
+
+
 def test_outside_parts_come_from_options_or_from_settings() -> None:
     environ = {
         "CONTRAIL_KUBE_DATABASE_URL": URL,
-        "CONTRAIL_KUBE_CONTRAIL_URL": "http://real:8082",
+        "CONTRAIL_KUBE_CONTRAIL_URLS": "http://real:8082",
         "CONTRAIL_KUBE_BUS_KIND": "kafka",
         "CONTRAIL_KUBE_KAFKA_BOOTSTRAP_SERVERS": "broker:9092",
     }

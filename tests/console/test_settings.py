@@ -36,6 +36,7 @@ def test_every_service_that_has_settings_of_its_own_is_covered() -> None:
 
 def test_a_secret_default_is_never_a_real_one() -> None:
     assert {s.variable for topic in TOPICS for s in settings_of(topic) if s.secret} == {
+        "CONTRAIL_KUBE_CONTRAIL_PASSWORD",
         "CONTRAIL_KUBE_DATABASE_URL",
         "CONTRAIL_KUBE_KAFKA_SASL_PASSWORD",
     }

@@ -76,7 +76,7 @@ def test_a_database_that_is_away_refuses_or_is_not_migrated(
             environment = {
                 f"{NAME}DATABASE_URL": url,
                 f"{NAME}BUS_DIRECTORY": str(tmp_path / "log"),
-                f"{NAME}CONTRAIL_URL": contrail.url,
+                f"{NAME}CONTRAIL_URLS": contrail.url,
             }
             for module in ("translator", "applier", "cni"):
                 own = _node(tmp_path / case) if module == "cni" else {}
@@ -258,9 +258,9 @@ def test_a_contrail_api_that_is_away_refuses_or_is_none(
             environment = {
                 f"{NAME}CLUSTER_NAME": cluster,
                 f"{NAME}DATABASE_URL": database_url,
-                f"{NAME}CONTRAIL_URL": simulator.url,
+                f"{NAME}CONTRAIL_URLS": simulator.url,
             }
-            where = (f"Contrail API {simulator.url}", f"{NAME}CONTRAIL_URL") if cluster != "stays" else ()
+            where = (f"Contrail API {simulator.url}", f"{NAME}CONTRAIL_URLS") if cluster != "stays" else ()
             waiting[cluster] = begin(
                 running, "applier", environment, name=cluster, part="contrail", words=(*where, *words)
             )

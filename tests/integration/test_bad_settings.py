@@ -47,7 +47,7 @@ WRONG_SETTINGS = (
     of("translator", "DATABSE_URL", "postgresql://x/y", f"did you mean {NAME}DATABASE_URL?"),
     of("translator", "DATABASE_URL", "127.0.0.1:5432", "no database URL"),
     of("translator", "DATABASE_URL_FILE", "/nonexistent/password", "cannot be read: No such file"),
-    of("applier", "CONTRAIL_URI", "http://x", f"did you mean {NAME}CONTRAIL_URL?"),
+    of("applier", "CONTRAIL_URI", "http://x", f"did you mean {NAME}CONTRAIL_URLS?"),
     of("applier", "CLUSTER_POD_SUBNETS", "10.32.0.0/99", "'10.32.0.0/99' is no subnet"),
     of("applier", "DATABASE_URL_FILE", "/nonexistent/password", "cannot be read: No such file"),
     of("cni", "CNI_NODENAME", "node-a", f"did you mean {NAME}CNI_NODE_NAME?"),

@@ -87,7 +87,7 @@ def site(
             "CONTRAIL_KUBE_BUS_TOPIC": f"k8s.changes.{tmp_path.name}",
             "CONTRAIL_KUBE_KAFKA_BOOTSTRAP_SERVERS": ",".join(kafka_broker.bootstrap_servers),
             "CONTRAIL_KUBE_DATABASE_URL": database_url,
-            "CONTRAIL_KUBE_CONTRAIL_URL": contrail.url,
+            "CONTRAIL_KUBE_CONTRAIL_URLS": contrail.url,
             "CONTRAIL_KUBE_WATCHERS_KUBECONFIG": str(kubernetes_cluster.kubeconfig),
         }
         for module in ("watchers", "translator", "applier"):

@@ -74,7 +74,7 @@ def test_case_70_translator_and_applier_killed_again_and_again_end_as_if_nothing
         environment = {
             "CONTRAIL_KUBE_BUS_DIRECTORY": str(tmp_path / "log"),
             "CONTRAIL_KUBE_DATABASE_URL": database_url,
-            "CONTRAIL_KUBE_CONTRAIL_URL": contrail.url,
+            "CONTRAIL_KUBE_CONTRAIL_URLS": contrail.url,
             "CONTRAIL_KUBE_TRANSLATOR_BATCH_RECORDS": "5",
         }
         for module in ("translator", "applier"):

@@ -57,7 +57,7 @@ def test_every_type_is_read() -> None:
         ("CLUSTER_POD_SUBNETS", "10.0.0.1/8", "has host bits set"),
         ("CLUSTER_POD_SUBNETS", "10.96.0.0/16", "overlap"),
         ("CLUSTER_NAME", "a:b", "without ':'"),
-        ("CONTRAIL_URL", "127.0.0.1:8082", "http://"),
+        ("CONTRAIL_URLS", "127.0.0.1:8082", "http://"),
         ("PROCESS_LOG_LEVEL", "LOUD", "accepted are DEBUG"),
     ],
 )
