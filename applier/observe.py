@@ -46,12 +46,12 @@ class AddressReader:
 
     def read(self, rows: Sequence[Row]) -> dict[str, Observation | Outcome]:
         """By uuid of every row, its observation, or what the API said instead; at most CHUNK rows."""
-        answer = self._client.read_many(INSTANCE_IP, fields=ADDRESS_FIELDS, uuids=[row.uuid for row in rows])
+        answer = self._client.read_many(INSTANCE_IP, fields=ADDRESS_FIELDS, uuids=[row.contrail_uuid for row in rows])
         outcome = classify(Call.LOOKUP, answer)
         if outcome.verdict is not Verdict.DONE:
             return dict.fromkeys((row.uuid for row in rows), outcome)
         live = {item["uuid"]: item for item in answer.json[f"{INSTANCE_IP}s"]}
-        return {row.uuid: self.complete(row, live.get(row.uuid)) for row in rows}
+        return {row.uuid: self.complete(row, live.get(row.contrail_uuid)) for row in rows}
 
     def complete(self, row: Row, live: Mapping[str, Json] | None) -> Observation | Outcome:
         """The observation from an instance-ip's live fields, with what its network adds."""

@@ -55,6 +55,8 @@ class Verdict(StrEnum):
     """An object that we did not make holds the name or the uuid: a person decides, it is never taken."""
     INVALID = "invalid"
     """Never sent: the object breaks Contrail's schema."""
+    LOST = "lost"
+    """The adopted object that served the row is not there any more: it is made anew under the row's own uuid."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Engine, text
 
-from applier.rows import Result, label
+from applier.rows import Result, Row, label
 from schemas.contrail.objects import LINK
 from schemas.store.engine import is_serialization_failure, store_errors
 
@@ -64,7 +64,30 @@ _GONE = text("""
     RETURNING d.uuid::text
 """)
 _UNOBSERVE = text("DELETE FROM observed_object WHERE uuid = ANY(CAST(:uuids AS uuid[]))")
-_NAMES = text("SELECT uuid::text, type, fq_name FROM desired_object WHERE uuid = ANY(CAST(:uuids AS uuid[]))")
+_NAMES = text("""
+    SELECT uuid::text, type, fq_name FROM desired_object WHERE uuid = ANY(CAST(:uuids AS uuid[]))
+    UNION ALL
+    SELECT a.contrail_uuid::text, d.type, d.fq_name FROM adopted_object a JOIN desired_object d ON d.uuid = a.uuid
+    WHERE a.contrail_uuid = ANY(CAST(:uuids AS uuid[]))
+""")
+_UNADOPT = text("""
+    DELETE FROM adopted_object a
+    USING unnest(CAST(:uuids AS uuid[]), CAST(:adopted AS uuid[])) AS v(uuid, contrail_uuid)
+    WHERE a.uuid = v.uuid AND a.contrail_uuid = v.contrail_uuid
+    RETURNING a.uuid::text
+""")
+_LOST = text("""
+    UPDATE apply_state SET applied_generation = NULL, next_attempt_at = now()
+    WHERE object_uuid = ANY(CAST(:uuids AS uuid[])) AND status = 'pending'
+    RETURNING shard
+""")
+# They refer to the uuid that was lost, and know the object under its new one only when they are written again.
+_POINT_ANEW = text("""
+    UPDATE apply_state a SET status = 'pending', attempts = 0, next_attempt_at = now(), updated_at = now()
+    FROM desired_edge e
+    WHERE e.to_uuid = ANY(CAST(:uuids AS uuid[])) AND a.object_uuid = e.from_uuid AND a.status <> 'dead'
+    RETURNING a.shard
+""")
 _NOTIFY = text("SELECT pg_notify(:channel, :payload)")
 _TRIES = 5
 
@@ -103,6 +126,7 @@ def _record(connection: Connection, results: Sequence[Result]) -> Recorded:
         _store_observations(connection, [r for r in states if r.row.uuid in stored])
         created = [r.row.uuid for r in states if r.done and not r.row.in_place and r.row.uuid in stored]
         freed |= _free(connection, _FREE_REFERRERS, created)
+        freed |= _unadopt(connection, [r.row for r in states if r.lost and r.row.uuid in stored])
     if gone:
         uuids = [r.row.uuid for r in gone]
         freed |= _free(connection, _FREE_TARGETS, uuids) | _free(connection, _FREE_NAMES, uuids)
@@ -144,6 +168,15 @@ def _store_observations(connection: Connection, results: Sequence[Result]) -> No
             "digests": [hashlib.sha256(body).hexdigest() for _, body in found],
         }
         connection.execute(_OBSERVATIONS, values)
+
+
+def _unadopt(connection: Connection, rows: Sequence[Row]) -> set[int]:
+    """The rows' adopted objects are gone: from now on they are objects of our own, to be made."""
+    pairs = {row.uuid: row.contrail_uuid for row in rows}
+    if not pairs:
+        return set()
+    lost = list(connection.scalars(_UNADOPT, {"uuids": list(pairs), "adopted": list(pairs.values())}))
+    return _free(connection, _LOST, lost) | _free(connection, _POINT_ANEW, lost)
 
 
 def _free(connection: Connection, statement: Any, uuids: list[str]) -> set[int]:

@@ -24,6 +24,7 @@ _STATUS = {
     Verdict.RETRY: Status.FAILED,
     Verdict.REFUSED: Status.FAILED,
     Verdict.INVALID: Status.DEAD,
+    Verdict.LOST: Status.PENDING,
 }
 _MORTAL = frozenset({Verdict.RETRY, Verdict.REFUSED})
 """Verdicts that are given up after some tries; the rest waits for what others do."""
@@ -43,6 +44,8 @@ def result_of(
     status = _STATUS[outcome.verdict]
     if status is Status.APPLIED:
         return Result(row, status, observation=observation)
+    if outcome.verdict is Verdict.LOST:
+        return Result(row, status, outcome.reason, lost=True)
     attempts = row.attempts + 1 if row.status == status else 1
     if outcome.verdict in _MORTAL and is_dead(attempts, tries=settings.tries):
         status = Status.DEAD

@@ -10,11 +10,27 @@ from schemas.contrail.objects import LINK, Json
 
 
 @dataclass(frozen=True, slots=True)
+class Alias:
+    """That a desired object is served by an object of Contrail that a predecessor made under another uuid.
+
+    `uuid`, `type` and `fq_name` are the store's, the others Contrail's; names are colon-joined. `kept` are fields of
+    that object which stay as they are: with a value, whatever is desired; with None as long as nothing is desired.
+    """
+
+    uuid: str
+    type: str
+    fq_name: str
+    contrail_uuid: str
+    contrail_fq_name: str
+    kept: Mapping[str, Json] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One unfinished object: what it shall be, and how far it came.
 
-    `fq_name` is colon-joined, `body` is ContrailObject.body() or Link.body(); `applied_generation` is None
-    while Contrail does not have the object as far as we know.
+    `fq_name` is colon-joined, `body` is ContrailObject.body() or Link.body(), with the names and uuids that Contrail
+    knows (applier/aliases.py); `applied_generation` is None while Contrail does not have the object as far as we know.
     """
 
     uuid: str
@@ -27,6 +43,18 @@ class Row:
     status: str = "pending"
     applied_generation: int | None = None
     attempts: int = 0
+    alias: Alias | None = None
+    """The object of Contrail that serves the row, where it is not one of the row's own uuid."""
+
+    @property
+    def contrail_uuid(self) -> str:
+        """Under which uuid Contrail has, or shall have, the object."""
+        return self.uuid if self.alias is None else self.alias.contrail_uuid
+
+    @property
+    def contrail_fq_name(self) -> str:
+        """Under which colon-joined name Contrail has, or shall have, the object."""
+        return self.fq_name if self.alias is None else self.alias.contrail_fq_name
 
     @property
     def in_place(self) -> bool:
@@ -102,6 +130,8 @@ class Result:
     observation: Mapping[str, Json] | None = None
     holders: tuple[tuple[str, str], ...] = ()
     """(type, uuid) of what keeps the object from being deleted; the record names them where the store knows them."""
+    lost: bool = False
+    """The object that served the row is gone from Contrail: the row is served under its own uuid again."""
 
     @property
     def done(self) -> bool:

@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, text
 
-from applier.rows import Edge, Neighbour, Row
+from applier.aliases import as_known, uuids_named
+from applier.rows import Alias, Edge, Neighbour, Row
 
 _COLUMNS = """
     d.uuid::text AS uuid, d.shard, d.type, d.fq_name, d.body::text AS body, a.desired_generation AS generation,
@@ -90,6 +91,12 @@ _UNLINKS = text("""
     JOIN apply_state a ON a.object_uuid = link.uuid
     WHERE iip.from_uuid = ANY(CAST(:uuids AS uuid[]))
 """)
+_ANY_ALIAS = text("SELECT EXISTS (SELECT 1 FROM adopted_object)")
+_ALIASES = text("""
+    SELECT a.uuid::text AS uuid, d.type, d.fq_name, a.contrail_uuid::text AS contrail_uuid, a.contrail_fq_name, a.kept
+    FROM adopted_object a JOIN desired_object d ON d.uuid = a.uuid
+    WHERE a.uuid = ANY(CAST(:uuids AS uuid[]))
+""")
 _MOST_REFERRERS = 20_000
 """Referrers looked at for the deletes of one load: beyond, Contrail's 409 says what is left."""
 _ROUNDS = 10
@@ -146,9 +153,24 @@ def load(
         fresh = _rows(connection.execute(_NAMED, {**scope, "uuids": missing}))
         if not fresh:
             break
+    _apply_aliases(connection, found.rows)
     next_due = None if more else connection.scalar(_NEXT, {"shards": scope["shards"]})
     neighbours = tuple(n for uuid, n in found.neighbours.items() if uuid not in found.rows)
     return Work(tuple(found.rows.values()), tuple(found.edges), neighbours, more=more, next_due=next_due)
+
+
+def aliases_of(connection: Connection, uuids: Collection[str]) -> dict[str, Alias]:
+    """By the store's uuid, which of these objects are served by adopted ones."""
+    found = connection.execute(_ALIASES, {"uuids": list(uuids)})
+    return {r.uuid: Alias(r.uuid, r.type, r.fq_name, r.contrail_uuid, r.contrail_fq_name, r.kept) for r in found}
+
+
+def _apply_aliases(connection: Connection, rows: dict[str, Row]) -> None:
+    if not rows or not connection.scalar(_ANY_ALIAS):
+        return  # the rule: most stores never adopted anything, and pay one look for it
+    named = set(rows).union(*(uuids_named(row.type, row.body) for row in rows.values()))
+    if aliases := aliases_of(connection, named):
+        rows.update((uuid, as_known(row, aliases)) for uuid, row in rows.items())
 
 
 def _look_around(connection: Connection, fresh: Sequence[Row], found: _Found) -> list[str]:

@@ -1,7 +1,8 @@
 """Brings one object or link of the store into Contrail (shell): the verb follows from what Contrail has.
 
 Everything is harmless to repeat: uuids are computed, so a create whose answer was lost finds its own object, and
-what is already as it shall be is not written. An object that we did not make is never touched, beyond our links.
+what is already as it shall be is not written. An object that we did not make is never touched, beyond our links and
+those that were adopted.
 """
 
 from __future__ import annotations
@@ -9,17 +10,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from applier.aliases import managed_fields
 from applier.client import ContrailClient
 from applier.compare import difference
 from applier.observe import ADDRESS_FIELDS, INSTANCE_IP
 from applier.outcome import Call, Outcome, Verdict, classify
 from applier.owners import Found, Owners
-from applier.rows import Row
+from applier.rows import Alias, Row
 from schemas.contrail import wire
 from schemas.contrail.objects import LINK, ContrailObject, Json, Link, joined
 from schemas.errors import ModelError
 
 _DONE = Outcome(Verdict.DONE)
+_ADOPT = "`python -m applier adopt` takes it over"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +42,16 @@ class OwnerMark:
 
     def is_on(self, live: Mapping[str, Json]) -> bool:
         """Whether the object carries this mark."""
-        pairs = (live.get("annotations") or {}).get("key_value_pair") or ()
-        found = {pair.get("key"): pair.get("value") for pair in pairs}
-        return found.get("owner") == self.owner and found.get("cluster") == self.cluster
+        return owner_of(live) == (self.owner, self.cluster)
+
+
+def owner_of(live: Mapping[str, Json]) -> tuple[str, str] | None:
+    """Owner and cluster in the annotations of an object of Contrail, '' for one that is missing; None for neither."""
+    pairs = (live.get("annotations") or {}).get("key_value_pair") or ()
+    found = {str(pair.get("key")): str(pair.get("value")) for pair in pairs}
+    if found.keys().isdisjoint(("owner", "cluster")):
+        return None
+    return found.get("owner", ""), found.get("cluster", "")
 
 
 class Writer:
@@ -59,7 +69,9 @@ class Writer:
                 return Attempt(self._apply_link(row, Link.from_body(row.body)))
             if row.absent:
                 return Attempt(self._delete(row))
-            desired = ContrailObject.from_body(row.type, row.fq_name, row.uuid, row.body)
+            desired = ContrailObject.from_body(row.type, row.contrail_fq_name, row.contrail_uuid, row.body)
+            if row.alias is not None:
+                return self._update(desired, alias=row.alias, may_create=False)
             return self._update(desired) if row.in_place else self._create(desired)
         except ModelError as error:
             return Attempt(Outcome(Verdict.INVALID, str(error)))
@@ -73,9 +85,9 @@ class Writer:
             return self._update(desired, may_create=False)
         return Attempt(self._holder_of_the_name(desired, str(outcome.uuid)))
 
-    def _update(self, desired: ContrailObject, *, may_create: bool = True) -> Attempt:
+    def _update(self, desired: ContrailObject, *, alias: Alias | None = None, may_create: bool = True) -> Attempt:
         wanted = wire.update_fields(desired)
-        managed = wire.managed_fields(desired.type)
+        managed = managed_fields(desired.type, alias)
         fields = {*managed, *wanted, *(ADDRESS_FIELDS if desired.type == INSTANCE_IP else ())}
         answer = self._client.read(desired.type, desired.uuid, sorted(fields))
         outcome = classify(Call.READ, answer)
@@ -92,6 +104,9 @@ class Writer:
         if outcome.verdict is Verdict.GONE:
             if may_create:
                 return self._create(desired)
+            if alias is not None:
+                reason = f"{desired.type} {joined(desired.fq_name)}, which was adopted, is gone from Contrail"
+                return Attempt(Outcome(Verdict.LOST, reason))
             reason = f"{desired.type} {joined(desired.fq_name)} is said to exist, but cannot be read yet"
             return Attempt(Outcome(Verdict.RETRY, reason))
         return Attempt(outcome)
@@ -104,13 +119,15 @@ class Writer:
         if outcome.verdict is not Verdict.DONE:
             return outcome
         if self._mark.is_on(answer.json[desired.type]):
-            return _taken(
-                desired, f"uuid {uuid} holds the name; it carries our owner mark, but this store did not make it"
-            )
-        return _taken(desired, f"uuid {uuid} holds the name, and is not ours; it is left alone")
+            why = f"uuid {uuid} holds the name; it carries our owner mark, but this store did not make it"
+            return _taken(desired, f"{why}: {_ADOPT}")
+        why = f"uuid {uuid} holds the name, and is not ours; it is left alone"
+        if owner_of(answer.json[desired.type]) is None:
+            why += f" (it carries no mark at all: if contrail-kube-manager made it, {_ADOPT})"
+        return _taken(desired, why)
 
     def _delete(self, row: Row) -> Outcome:
-        outcome = classify(Call.DELETE, self._client.delete(row.type, row.uuid))
+        outcome = classify(Call.DELETE, self._client.delete(row.type, row.contrail_uuid))
         return _DONE if outcome.verdict is Verdict.GONE else outcome
 
     def _apply_link(self, row: Row, link: Link) -> Outcome:

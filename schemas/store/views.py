@@ -18,12 +18,15 @@ SELECT
         'eth' || split_part(jsonb_path_query_first(
             vmi.body, '$.properties.annotations.key_value_pair[*] ? (@.key == "index").value') #>> '{}', '/', 1)
     ) AS interface,
-    vmi.uuid AS interface_uuid,
+    coalesce(known_vmi.contrail_uuid, vmi.uuid) AS interface_uuid,
     (vm.ref ->> 'uuid')::uuid AS machine_uuid,
     vm.ref -> 'to' ->> 0 AS machine_name,
-    (vn.ref ->> 'uuid')::uuid AS network_uuid,
+    coalesce(known_vn.contrail_uuid, (vn.ref ->> 'uuid')::uuid) AS network_uuid,
     array_to_string(ARRAY(SELECT jsonb_array_elements_text(vn.ref -> 'to')), ':') AS network,
-    vmi.body #>> '{properties,virtual_machine_interface_mac_addresses,mac_address,0}' AS mac,
+    coalesce(
+        known_vmi.kept #>> '{virtual_machine_interface_mac_addresses,mac_address,0}',
+        vmi.body #>> '{properties,virtual_machine_interface_mac_addresses,mac_address,0}'
+    ) AS mac,
     CASE WHEN iip.body #>> '{properties,instance_ip_family}' = 'v6' THEN 6 ELSE 4 END AS family,
     o.body ->> 'address' AS address,
     (o.body ->> 'prefix_len')::integer AS prefix_len,
@@ -53,6 +56,8 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
     SELECT jsonb_path_query_first(vmi.body, '$.references[*] ? (@.type == "virtual-network")') AS ref
 ) vn
+LEFT JOIN adopted_object known_vmi ON known_vmi.uuid = vmi.uuid
+LEFT JOIN adopted_object known_vn ON known_vn.uuid = (vn.ref ->> 'uuid')::uuid
 LEFT JOIN LATERAL (
     SELECT
         bool_and(a.applied_generation IS NOT NULL) AS in_place,

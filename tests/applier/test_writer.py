@@ -117,7 +117,8 @@ def test_an_object_of_the_same_name_and_another_owner_is_reported_and_never_take
     assert outcome.verdict is Verdict.TAKEN
     assert outcome.reason == (
         f"virtual-machine k8s__shop__web-0 exists already: uuid {OTHER} holds the name, "
-        "and is not ours; it is left alone"
+        "and is not ours; it is left alone (it carries no mark at all: if contrail-kube-manager made it, "
+        "`python -m applier adopt` takes it over)"
     )
     assert contrail.writes == ["POST /virtual-machines"]
 
