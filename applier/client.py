@@ -85,6 +85,11 @@ class ContrailClient:
             body["obj_uuids"] = ",".join(uuids)
         return self._call("read_many", "POST", "/list-bulk-collection", body)
 
+    def read_page(self, type_: str, *, fields: Iterable[str], marker: str = "None", size: int = 500) -> Answer:
+        """One page of all objects of a type: {'<type>s': [as of read_many], 'marker': of the next page, or None}."""
+        body: dict[str, Json] = {"type": type_, "fields": ",".join(fields), "page_limit": size, "page_marker": marker}
+        return self._call("read_page", "POST", "/list-bulk-collection", body)
+
     def close(self) -> None:
         """Close the connections."""
         self._transport.close()
