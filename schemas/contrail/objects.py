@@ -21,9 +21,18 @@ LINK = "link"
 """The `type` of a Link's row in the store, beside Contrail's own type names."""
 
 
+_COLONED = "route-target"
+"""The one type whose names hold colons; they have one part."""
+
+
 def joined(fq_name: FqName) -> str:
-    """Colon-joined fq_name; unambiguous, because Contrail refuses ':' in names."""
+    """Colon-joined fq_name; unambiguous for objects of one type, because Contrail refuses ':' in other names."""
     return ":".join(fq_name)
+
+
+def parted(type_: str, name: str) -> FqName:
+    """The fq_name that `joined` made `name` of."""
+    return (name,) if type_ == _COLONED else tuple(name.split(":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +79,7 @@ class ContrailObject:
         """Read back a row of the store: `body` as written by `body()`, `fq_name` colon-joined."""
         return cls(
             type=type_,
-            fq_name=tuple(fq_name.split(":")),
+            fq_name=parted(type_, fq_name),
             uuid=uuid,
             parent_type=body["parent_type"],
             properties=body["properties"],
