@@ -44,12 +44,14 @@ class Epoch(msgspec.Struct, frozen=True, gc=False):
     """Newest snapshot epoch of a kind in a partition.
 
     `listing` is true from a snapshot's begin to its end, as long as no record can be missing between them;
-    `revision` is the highest resource version streamed in the epoch, 0 if none.
+    `revision` is the highest resource version streamed in the epoch, 0 if none. `listed_at` is when the watcher began
+    the listing, in microseconds since the Unix epoch; 0 if it was not folded whole, or nobody told.
     """
 
     epoch: int
     listing: bool = False
     revision: int = 0
+    listed_at: int = 0
 
 
 def fold(event: ChangeEvent, current: Head | None, known: Epoch | None) -> tuple[Action, Epoch]:
@@ -68,7 +70,7 @@ def fold(event: ChangeEvent, current: Head | None, known: Epoch | None) -> tuple
 
 def after_gap(epoch: Epoch) -> Epoch:
     """The same epoch when records of the partition were lost: its listing can no longer be trusted."""
-    return msgspec.structs.replace(epoch, listing=False) if epoch.listing else epoch
+    return msgspec.structs.replace(epoch, listing=False, listed_at=0) if epoch.listing else epoch
 
 
 def revision_of(resource_version: str) -> int:
@@ -84,10 +86,10 @@ def _fold_marker(event: ChangeEvent, known: Epoch | None, epoch: Epoch) -> tuple
     if event.op is Op.SNAPSHOT_BEGIN:
         if known is not None and known.epoch >= event.epoch:
             return Action.REPEATED, epoch
-        return Action.BEGIN, Epoch(event.epoch, listing=True)
+        return Action.BEGIN, Epoch(event.epoch, listing=True, listed_at=event.source.observed_at)
     if not epoch.listing:
         return Action.INCOMPLETE, epoch
-    return Action.SWEEP, Epoch(epoch.epoch, revision=epoch.revision)
+    return Action.SWEEP, msgspec.structs.replace(epoch, listing=False)
 
 
 def _fold_delete(event: ChangeEvent, current: Head | None) -> Action:
@@ -109,4 +111,4 @@ def _streamed(epoch: Epoch, event: ChangeEvent) -> Epoch:
     revision = revision_of(event.resource_version)
     if revision <= epoch.revision:
         return epoch
-    return Epoch(epoch.epoch, epoch.listing, revision)
+    return Epoch(epoch.epoch, epoch.listing, revision, epoch.listed_at)

@@ -326,7 +326,9 @@ def _epoch_row(item: tuple[EpochKey, tuple[Epoch, int]]) -> dict[str, Any]:
     (kind, partition), (epoch, offset) = item
     state = "listing" if epoch.listing else "streaming"
     place = {"kind": kind, "partition": partition, "at_offset": offset}
-    return {**place, "epoch": epoch.epoch, "state": state, "revision": epoch.revision}
+    listed_at = moment(epoch.listed_at)
+    told = {"revision": epoch.revision, "listed_at": None if listed_at == NULL else listed_at}
+    return {**place, "epoch": epoch.epoch, "state": state, **told}
 
 
 def _letter_row(letter: DeadLetter) -> dict[str, Any]:

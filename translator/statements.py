@@ -50,16 +50,19 @@ WHERE o.consumer = %(consumer)s AND o.topic = %(topic)s AND o.partition = m.part
 """
 
 EPOCHS = """
-SELECT kind, partition, epoch, state = 'listing', revision FROM watch_epoch
+SELECT kind, partition, epoch, state = 'listing', revision,
+       coalesce((extract(epoch FROM listed_at) * 1000000)::bigint, 0)
+FROM watch_epoch
 WHERE cluster = %(cluster)s AND topic = %(topic)s AND partition = ANY (%(partitions)s)
 """
 SAVE_EPOCHS = """
-INSERT INTO watch_epoch (cluster, kind, topic, partition, epoch, state, at_offset, revision)
-SELECT %(cluster)s, e.kind, %(topic)s, e.partition, e.epoch, e.state, e.at_offset, e.revision
+INSERT INTO watch_epoch (cluster, kind, topic, partition, epoch, state, at_offset, revision, listed_at)
+SELECT %(cluster)s, e.kind, %(topic)s, e.partition, e.epoch, e.state, e.at_offset, e.revision, e.listed_at
 FROM json_to_recordset(%(rows)s) e(
-    kind text, partition integer, epoch bigint, state text, at_offset bigint, revision bigint)
+    kind text, partition integer, epoch bigint, state text, at_offset bigint, revision bigint, listed_at timestamptz)
 ON CONFLICT (cluster, kind, topic, partition) DO UPDATE
-SET epoch = excluded.epoch, state = excluded.state, at_offset = excluded.at_offset, revision = excluded.revision
+SET epoch = excluded.epoch, state = excluded.state, at_offset = excluded.at_offset, revision = excluded.revision,
+    listed_at = excluded.listed_at
 """
 
 _HEAD = """

@@ -73,6 +73,11 @@ watch_epoch = Table(
         server_default="0",
         comment="highest resource version streamed in this epoch: what is new and below it is a repetition",
     ),
+    Column(
+        "listed_at",
+        DateTime(timezone=True),
+        comment="when the watcher began the listing of this epoch; null if it was not folded whole",
+    ),
     comment="Newest snapshot epoch seen per kind and partition; 'listing' between snapshot_begin and _end.",
 )
 

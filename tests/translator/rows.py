@@ -41,7 +41,7 @@ class MemoryBackend:
         return {
             "offsets": {key: (p.next_offset, p.version) for key, p in tables.offsets.items()},
             "epochs": {
-                (topic, *key): (epoch.epoch, epoch.listing, epoch.revision, offset)
+                (topic, *key): (epoch.epoch, epoch.listing, epoch.revision, epoch.listed_at, offset)
                 for (topic, key), (epoch, offset) in tables.epochs.items()
             },
             "resources": {
@@ -116,7 +116,9 @@ class PostgresBackend:
                 "SELECT consumer, topic, partition, next_offset, translator_version FROM consumer_offset", 3
             ),
             "epochs": self._table(
-                "SELECT topic, kind, partition, epoch, state = 'listing', revision, at_offset FROM watch_epoch", 3
+                "SELECT topic, kind, partition, epoch, state = 'listing', revision, "
+                "coalesce((extract(epoch FROM listed_at) * 1000000)::bigint, 0), at_offset FROM watch_epoch",
+                3,
             ),
             "resources": self._table(
                 f"SELECT {key}, uid, resource_version, epoch, body, {position} FROM k8s_resource", 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schemas.events import ChangeEvent, Op
-from tests.translator.facts import begin, end, gone, pod, uid
+from tests.translator.facts import SOURCE, begin, end, gone, pod, uid
 from translator.fold import Action, Epoch, after_gap, fold, revision_of
 from translator.resource import Head
 
@@ -24,8 +24,8 @@ def test_an_event_of_an_older_epoch_is_dropped_and_changes_no_epoch() -> None:
 
 def test_a_newer_begin_opens_a_listing_and_its_end_sweeps() -> None:
     opened = fold(begin("Pod", 4), None, Epoch(3, revision=7))
-    assert opened == (Action.BEGIN, Epoch(4, listing=True))
-    assert fold(end("Pod", 4), None, opened[1]) == (Action.SWEEP, Epoch(4))
+    assert opened == (Action.BEGIN, Epoch(4, listing=True, listed_at=SOURCE.observed_at))
+    assert fold(end("Pod", 4), None, opened[1]) == (Action.SWEEP, Epoch(4, listed_at=SOURCE.observed_at))
 
 
 def test_an_end_without_its_begin_sweeps_nothing() -> None:
@@ -89,3 +89,12 @@ def test_what_is_no_number_is_not_compared() -> None:
             **{**{f: getattr(unordered, f) for f in unordered.__struct_fields__}, "resource_version": version}
         )
         assert action(each, head(5), Epoch(1)) is Action.PUT
+
+
+def test_an_epoch_remembers_when_its_listing_began_unless_records_are_missing() -> None:
+    opened = fold(begin("Pod", 4), None, None)[1]
+    assert opened.listed_at == SOURCE.observed_at > 0
+    _, streamed = fold(pod("web-0", 5, epoch=4), None, opened)
+    _, swept = fold(end("Pod", 4), None, streamed)
+    assert swept == Epoch(4, revision=5, listed_at=opened.listed_at)
+    assert after_gap(streamed).listed_at == 0

@@ -1,4 +1,4 @@
-"""Tables of the audit and of adopted objects.
+"""Tables of the audit and of adopted objects; when a kind was last listed.
 
 Revision: 0002
 """
@@ -16,6 +16,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.add_column('watch_epoch', sa.Column('listed_at', sa.DateTime(timezone=True), nullable=True, comment='when the watcher began the listing of this epoch; null if it was not folded whole'))
     op.create_table('audit_run',
     sa.Column('id', sa.BigInteger(), sa.Identity(always=False), nullable=False),
     sa.Column('cluster', sa.Text(), nullable=False),
