@@ -15,6 +15,10 @@ from schemas.errors import MalformedObject
 from watchers.kinds import Kind, Observed, observe
 
 T = TypeVar("T")
+BEGINNING = 1024
+"""Bytes of a broken object that are kept for a person to look at."""
+LISTED = "k8s.io/initial-events-end"
+"""Annotation of the bookmark that ends the initial events."""
 NOT_JSON = (ValueError, RecursionError)
 """What msgspec raises: DecodeError and bad UTF-8 are ValueErrors, nesting without end is a RecursionError."""
 
@@ -29,9 +33,13 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Bookmark:
-    """Everything up to this version has been sent; '' where the server forgot to say which."""
+    """Everything up to this version has been sent; '' where the server forgot to say which.
+
+    `listed`: it ends the initial events of a watch that began as a list.
+    """
 
     resource_version: str
+    listed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +53,15 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """An object that breaks its own type: `uid` as far as it can be read, and the reason with object and field."""
+    """An object that breaks its own type: its names as far as they can be read, the reason, and how it begins."""
 
     uid: str
     resource_version: str
     reason: str
+    namespace: str = ""
+    name: str = ""
+    payload: bytes = b""
+    size: int = 0
 
 
 Event = Change | Bookmark | Failure | Malformed
@@ -95,6 +107,7 @@ class _Name(msgspec.Struct, gc=False, rename="camel"):
     namespace: Any = ""
     uid: Any = ""
     resource_version: Any = ""
+    annotations: Any = None
 
 
 class _Named(msgspec.Struct, gc=False):
@@ -129,7 +142,7 @@ class Decoding:
                 return Change(observe(self._kind, line.object), line.type == "DELETED")
             except MalformedObject as error:
                 meta = line.object.metadata
-                return Malformed(meta.uid, meta.resource_version, str(error))
+                return _malformed(meta, str(error), data)
         return self._unusual(data)
 
     def page(self, data: bytes) -> Page:
@@ -152,7 +165,9 @@ class Decoding:
                 wait = status.details.retry_after_seconds if status.details else 0
                 return Failure(status.code, status.message, float(wait))
             if line.type == "BOOKMARK":
-                return Bookmark(_text(_name_of(line.object).resource_version))
+                meta = _name_of(line.object)
+                marks = meta.annotations if isinstance(meta.annotations, dict) else {}
+                return Bookmark(_text(meta.resource_version), marks.get(LISTED) == "true")
         except NOT_JSON as error:
             raise _not_a_line(data, error) from error
         if line.type not in ("ADDED", "MODIFIED", "DELETED"):
@@ -182,7 +197,7 @@ class Decoding:
             reason = str(error)
             if not isinstance(error, MalformedObject):
                 reason = f"{self._kind.name} {_text(name.namespace)}/{_text(name.name)}: {_reason(error)}"
-            return Malformed(_text(name.uid), _text(name.resource_version), reason)
+            return _malformed(name, reason, bytes(raw))
 
 
 def _name_of(raw: msgspec.Raw) -> _Name:
@@ -190,6 +205,18 @@ def _name_of(raw: msgspec.Raw) -> _Name:
         return _named.decode(raw).metadata or _Name()
     except NOT_JSON:
         return _Name()
+
+
+def _malformed(name: Any, reason: str, data: bytes) -> Malformed:
+    return Malformed(
+        uid=_text(name.uid),
+        resource_version=_text(name.resource_version),
+        reason=reason,
+        namespace=_text(name.namespace),
+        name=_text(name.name),
+        payload=data[:BEGINNING],
+        size=len(data),
+    )
 
 
 def _text(value: object) -> str:
