@@ -10,9 +10,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from types import FrameType
 
-from sqlalchemy import Engine
-
-from applier.commands import print_plan, retry
+from applier.command import Command, Invocation
+from applier.commands import PLAN, RETRY
 from applier.service import CONNECTIONS, Applier, Settings
 from applier.settings import ApplierSettings
 from schemas.errors import ContrailKubeError, SettingsError
@@ -50,11 +49,8 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         return 2
     configure("applier", level=process.log_level, log_format=process.log_format)
     try:
-        if options.command == "run":
-            return _run(settings, process, engine)
-        if options.command == "plan":
-            return print_plan(engine, cluster=settings.cluster.name, limit=options.limit, out=sys.stdout)
-        return retry(engine, cluster=settings.cluster.name, dead=options.dead, out=sys.stdout)
+        command = next(each for each in COMMANDS if each.name == options.command)
+        return command.run(options, Invocation(settings, process, engine, out=sys.stdout, err=sys.stderr))
     except ContrailKubeError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -65,21 +61,19 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m applier", description="Make Contrail follow the store.")
     commands = parser.add_subparsers(dest="command")
-    commands.add_parser("run", help="work until told to stop (the default)")
-    plan = commands.add_parser("plan", help="show what would be done now, in order; changes nothing")
-    plan.add_argument("--limit", type=int, default=1000, help="most objects looked at (default: %(default)s)")
-    again = commands.add_parser("retry", help="try failed and blocked objects again at once")
-    again.add_argument("--dead", action="store_true", help="and those that were given up")
-    parser.set_defaults(command="run")
+    for command in COMMANDS:
+        command.options(commands.add_parser(command.name, help=command.help))
+    parser.set_defaults(command=RUN.name)
     return parser
 
 
-def _run(settings: Settings, process: ProcessSettings, engine: Engine) -> int:
+def _run(options: argparse.Namespace, invocation: Invocation) -> int:
+    settings, process = invocation.settings, invocation.process
     logger.info(
         "starting %s", describe(settings.cluster, settings.database, settings.contrail, settings.applier, process)
     )
     health = Health()
-    applier = Applier(settings, health=health, engine=engine)
+    applier = Applier(settings, health=health, engine=invocation.engine)
 
     def stop(signum: int, frame: FrameType | None) -> None:
         logger.info("stopping signal=%s", signal.Signals(signum).name)
@@ -97,6 +91,11 @@ def _run(settings: Settings, process: ProcessSettings, engine: Engine) -> int:
             server.close()
     logger.info("stopped")
     return 0
+
+
+RUN = Command("run", "work until told to stop (the default)", _run)
+COMMANDS = (RUN, PLAN, RETRY)
+"""Every sub-command, in the order of the help."""
 
 
 if __name__ == "__main__":

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from typing import TextIO
 
 from sqlalchemy import Engine, text
 
+from applier.command import Command, Invocation
 from applier.plan import plan
 from applier.rows import Row
 from applier.work import load
@@ -72,3 +74,23 @@ def _print_table(lines: Sequence[tuple[str, str, str]], out: TextIO) -> None:
     width = max((len(label) for _, label, _ in lines), default=0)
     for verb, label, why in lines:
         out.write(f"{verb:<7} {label:<{width}}  {why}\n")
+
+
+def _plan_options(parser: ArgumentParser) -> None:
+    parser.add_argument("--limit", type=int, default=1000, help="most objects looked at (default: %(default)s)")
+
+
+def _run_plan(options: Namespace, called: Invocation) -> int:
+    return print_plan(called.engine, cluster=called.settings.cluster.name, limit=options.limit, out=called.out)
+
+
+def _retry_options(parser: ArgumentParser) -> None:
+    parser.add_argument("--dead", action="store_true", help="and those that were given up")
+
+
+def _run_retry(options: Namespace, called: Invocation) -> int:
+    return retry(called.engine, cluster=called.settings.cluster.name, dead=options.dead, out=called.out)
+
+
+PLAN = Command("plan", "show what would be done now, in order; changes nothing", _run_plan, _plan_options)
+RETRY = Command("retry", "try failed and blocked objects again at once", _run_retry, _retry_options)
