@@ -1,7 +1,8 @@
 """Client of the Contrail config API (shell): one method per kind of call, every answer a value.
 
-It never retries, never raises for what the API says, and puts a deadline on every call. What an answer means is
-decided in `applier/outcome.py`. Thread-safe: the threads share one pool of connections.
+It puts a deadline on every call and never raises for what the API says. A request is sent again in two cases only,
+because nothing was done: no connection came about, and another endpoint is there; or the credentials were refused
+(401), and new ones are to be had. What an answer means is decided in `applier/outcome.py`. Thread-safe.
 """
 
 from __future__ import annotations
@@ -12,40 +13,53 @@ from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
-import requests
-from requests.structures import CaseInsensitiveDict
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+from prometheus_client import Counter
 
 from applier import metrics
 from applier.answer import Answer
-from applier.connection import PromptAdapter
+from applier.connection import AnswerLost, NotConnected, Reply, Server
+from applier.credentials import credentials_of
+from applier.endpoints import Endpoint, Endpoints
+from applier.tls import Tls
 from schemas.contrail.objects import Json
 from schemas.errors import ContrailUnavailable
 from schemas.settings import ContrailSettings
 
-MAX_ANSWER = 64 * 1024 * 1024
-"""Bytes of the longest answer that is read; lists are asked for in chunks that stay far below."""
-_CHUNK = 256 * 1024
+_HEADERS = b"Accept: application/json\r\nAccept-Encoding: identity\r\nX-Contrail-Useragent: contrail-kube:applier\r\n"
+_NOT_WELL = (502, 503, 504)
+"""Answers of an API server, or of a proxy before it, that another server may not give."""
 
 
 class ContrailClient:
-    """Calls to one config API; `pool_size` is the number of threads that call at one time.
+    """Calls to one Contrail; `pool_size` is the number of threads that call at one time.
 
-    Every method raises ContrailUnavailable when no answer came: the work may or may not have been done.
+    Every method raises ContrailUnavailable when no answer came: the work may or may not have been done; and
+    ContrailDenied when Keystone gives no token, which is never so after the request was sent. The constructor raises
+    SettingsError for files that cannot be used.
     """
 
     def __init__(self, settings: ContrailSettings, *, pool_size: int = 8) -> None:
-        self._url = settings.urls[0].rstrip("/")
-        self._connect_timeout = settings.connect_timeout
-        self._read_timeout = settings.read_timeout
-        # The transport without a Session around it: no cookies, no redirects, no proxies or CA bundles from the
-        # environment behind the settings' back, and a third less CPU time per call.
-        self._transport = PromptAdapter(pool_size)
+        secure = any(url.startswith("https://") for url in (*settings.urls, settings.keystone_url))
+        tls = Tls(settings) if secure else None
+        self._endpoints = Endpoints(
+            [
+                Server(
+                    url,
+                    tls=tls,
+                    connect_timeout=settings.connect_timeout,
+                    read_timeout=settings.read_timeout,
+                    pool_size=pool_size,
+                )
+                for url in settings.urls
+            ]
+        )
+        self._credentials = credentials_of(settings, tls=tls)
+        self._counters: dict[tuple[str, int, str], Counter] = {}
 
     @property
     def url(self) -> str:
-        """The API's address, as set."""
-        return self._url
+        """The API's addresses, as set."""
+        return str(self._endpoints)
 
     def create(self, type_: str, fields: Mapping[str, Json]) -> Answer:
         """`POST /<type>s`; the answer holds uuid, fq_name and parent, but nothing that was allocated."""
@@ -92,72 +106,95 @@ class ContrailClient:
 
     def close(self) -> None:
         """Close the connections."""
-        self._transport.close()
+        self._endpoints.close()
+        self._credentials.close()
 
     def _call(self, operation: str, method: str, path: str, body: Json = None) -> Answer:
-        request = requests.PreparedRequest()
-        request.method = method
-        request.url = self._url + path
-        headers = {"Accept": "application/json", "X-Contrail-Useragent": "contrail-kube:applier"}
-        request.headers = CaseInsensitiveDict(headers)
+        headers, content = _HEADERS, b""
         if body is not None:
-            request.body = msgspec.json.encode(body)
-            request.headers["Content-Type"] = "application/json"
-            request.headers["Content-Length"] = str(len(request.body))
+            content = msgspec.json.encode(body)
+            headers += b"Content-Type: application/json\r\nContent-Length: %d\r\n" % len(content)
         began = time.monotonic()
-        status = "none"
         try:
-            answer = self._send(request, began)
-            status = str(answer.status)
-            return answer
-        except (requests.RequestException, HTTPError) as error:
-            raise self._unavailable(method, path, error) from error
+            credentials = self._credentials.header()
+            endpoint, reply = self._reached(operation, method, path, headers + credentials, content)
+            if reply.status == 401 and (renewed := self._credentials.renewed(credentials)) != credentials:
+                endpoint, reply = self._reached(operation, method, path, headers + renewed, content)
         finally:
-            metrics.CALLS.labels(operation, status).inc()
-            metrics.CALL_SECONDS.labels(operation).observe(time.monotonic() - began)
-
-    def _send(self, request: requests.PreparedRequest, began: float) -> Answer:
-        timeouts = (self._connect_timeout, self._read_timeout)
-        with self._transport.send(request, timeout=timeouts, stream=True) as response:
-            content = self._content(response, began + self._connect_timeout + self._read_timeout)
-            retry_after = _seconds(response.headers.get("Retry-After"))
-            return _answer(response.status_code, content, retry_after)
-
-    def _content(self, response: requests.Response, deadline: float) -> bytes:
-        parts: list[bytes] = []
-        size = 0
-        while part := response.raw.read1(_CHUNK, decode_content=True):  # what has come, without waiting for more
-            parts.append(part)
-            size += len(part)
-            if time.monotonic() > deadline:  # the read timeout alone lets a dripping server go on for ever
-                raise requests.ReadTimeout(f"the answer did not end within {self._read_timeout:g} s")
-            if size > MAX_ANSWER:
-                raise requests.RequestException(f"the answer is longer than {MAX_ANSWER} bytes")
-        return b"".join(parts)
-
-    def _unavailable(self, method: str, path: str, error: Exception) -> ContrailUnavailable:
-        what = f"{method} {path.partition('?')[0]}"
-        if isinstance(error, requests.ConnectTimeout):
-            said = f"no connection within {self._connect_timeout:g} s"
-        elif isinstance(error, (requests.Timeout, ReadTimeoutError)):
-            said = f"no answer within {self._read_timeout:g} s"
+            now = time.monotonic()
+            _SECONDS[operation].observe(now - began)
+        if reply.status in _NOT_WELL:
+            said = f"it answered {reply.status}"
+            elsewhere = self._endpoints.failed(endpoint, began=began, now=now, reason=said, answered=True)
         else:
-            said = _cause(error)
-        return ContrailUnavailable(
-            f"Contrail API {self._url} gave no answer to {what}: {said}; check that the config API runs there "
-            "(CONTRAIL_KUBE_CONTRAIL_URLS) and can be reached from here"
+            self._endpoints.answered(endpoint, now)
+            elsewhere = False
+        return self._answer(reply, elsewhere=elsewhere)
+
+    def _reached(
+        self, operation: str, method: str, path: str, headers: bytes, content: bytes
+    ) -> tuple[Endpoint, Reply]:
+        """The answer of the first endpoint to which a connection comes about."""
+        tried: dict[Endpoint, str] = {}
+        endpoint: Endpoint | None = self._endpoints.current
+        while endpoint is not None:
+            began = time.monotonic()
+            try:
+                reply = endpoint.server.exchange(method, path, headers, content)
+            except (NotConnected, AnswerLost) as error:
+                self._count(operation, 0, endpoint)
+                now = time.monotonic()
+                elsewhere = self._endpoints.failed(endpoint, began=began, now=now, reason=str(error))
+                tried[endpoint] = f"{endpoint.url} gave no answer to {method} {path.partition('?')[0]}: {error}"
+                if isinstance(error, AnswerLost):
+                    raise _unavailable(tried, elsewhere=elsewhere) from error
+                endpoint = self._endpoints.untried(tried, now)
+            else:
+                self._count(operation, reply.status, endpoint)
+                return endpoint, reply
+        raise _unavailable(tried, elsewhere=False)
+
+    def _answer(self, reply: Reply, *, elsewhere: bool) -> Answer:
+        value = _json(reply.content)
+        text = "" if value is not None and reply.status == 200 else reply.content.decode("utf-8", "replace")
+        if reply.status == 200:
+            return Answer(200, text, value)
+        return Answer(
+            status=reply.status,
+            text=text,
+            json=value,
+            retry_after=_seconds(reply.headers.get("Retry-After")),
+            elsewhere=elsewhere,
+            asked=self._credentials.identity if reply.status in (401, 403) else "",
         )
 
+    def _count(self, operation: str, status: int, endpoint: Endpoint) -> None:
+        key = (operation, status, endpoint.url)
+        counter = self._counters.get(key)
+        if counter is None:  # finding a metric by its labels costs more than counting
+            counter = self._counters[key] = metrics.CALLS.labels(operation, status or "none", endpoint.url)
+        counter.inc()
 
-def _answer(status: int, content: bytes, retry_after: float | None) -> Answer:
-    text = content.decode("utf-8", "replace")
-    value: Any = None
+
+_OPERATIONS = ("create", "read", "update", "delete", "ref_update", "fqname_to_id", "read_many")
+_SECONDS = {operation: metrics.CALL_SECONDS.labels(operation) for operation in _OPERATIONS}
+
+
+def _unavailable(tried: Mapping[Endpoint, str], *, elsewhere: bool) -> ContrailUnavailable:
+    return ContrailUnavailable(
+        f"Contrail API {'; '.join(tried.values())}; check that the config API runs there "
+        "(CONTRAIL_KUBE_CONTRAIL_URLS) and can be reached from here",
+        elsewhere=elsewhere,
+    )
+
+
+def _json(content: bytes) -> Any:
     if content[:1] in (b"{", b"["):
         try:
-            value = msgspec.json.decode(content)
+            return msgspec.json.decode(content)
         except msgspec.DecodeError:
-            value = None  # many error texts begin with a bracket
-    return Answer(status=status, text=text, json=value, retry_after=retry_after)
+            return None  # many error texts begin with a bracket
+    return None
 
 
 def _seconds(header: str | None) -> float | None:
@@ -165,14 +202,3 @@ def _seconds(header: str | None) -> float | None:
         return max(0.0, float(header)) if header is not None else None
     except ValueError:
         return None  # an HTTP date: our own back-off does as well
-
-
-def _cause(error: BaseException) -> str:
-    """Innermost reason in a few words: 'Connection refused' instead of three nested exceptions."""
-    seen: BaseException = error
-    while True:
-        inner = getattr(seen, "reason", None) or seen.__cause__ or seen.__context__
-        if not isinstance(inner, BaseException):
-            break
-        seen = inner
-    return getattr(seen, "strerror", None) or str(seen) or type(seen).__name__

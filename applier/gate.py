@@ -26,7 +26,7 @@ _HOLDING = frozenset({Verdict.BUSY, Verdict.SILENT, Verdict.DENIED})
 """Verdicts for which calls are held back."""
 _ADVICE = {
     Verdict.BUSY: "it is asked less until it is well; see its log if this goes on",
-    Verdict.DENIED: "the applier sends no credentials: name a port that asks for none (CONTRAIL_KUBE_CONTRAIL_URLS)",
+    Verdict.DENIED: "nothing is written until it lets us: check CONTRAIL_KUBE_CONTRAIL_AUTH, user, project and role",
     Verdict.RETRY: "is this the address of a Contrail config API (CONTRAIL_KUBE_CONTRAIL_URLS)? If so, see its log",
 }
 """What a person can do."""
@@ -82,6 +82,8 @@ class Gate:
 
     def note_probe(self, outcome: Outcome, *, began: float) -> None:
         """Learn from a probe: what no Contrail says counts as silence."""
+        if outcome.elsewhere:
+            return  # the next probe goes there
         self._may_not_read = outcome.verdict is Verdict.DENIED
         self._proven = outcome.verdict in (Verdict.DONE, Verdict.GONE) or outcome.verdict in _HOLDING
         if self._proven:
@@ -93,6 +95,8 @@ class Gate:
 
     def note(self, outcome: Outcome, *, began: float) -> None:
         """Learn from a call that began at `began`."""
+        if outcome.elsewhere:
+            return  # the next calls go to another endpoint, at the pace that was found
         now = time.monotonic()
         if outcome.verdict in (Verdict.BUSY, Verdict.DENIED):
             reason = f"Contrail API {self._url}: {outcome.reason}; {_ADVICE[outcome.verdict]}"

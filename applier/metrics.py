@@ -5,7 +5,9 @@ from __future__ import annotations
 from prometheus_client import Counter, Gauge, Histogram
 
 CALLS = Counter(
-    "contrail_kube_applier_calls_total", "Calls to the Contrail API by HTTP status.", ["operation", "status"]
+    "contrail_kube_applier_calls_total",
+    "Calls to the Contrail API by HTTP status; 'none' where no answer came.",
+    ["operation", "status", "endpoint"],
 )
 CALL_SECONDS = Histogram(
     "contrail_kube_applier_call_seconds",
@@ -13,6 +15,8 @@ CALL_SECONDS = Histogram(
     ["operation"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30),
 )
+FAILOVERS = Counter("contrail_kube_applier_failovers_total", "Changes from one API endpoint to another.")
+TOKENS = Counter("contrail_kube_applier_tokens_total", "Requests for a Keystone token.", ["result"])
 RESULTS = Counter("contrail_kube_applier_results_total", "Results of attempts at objects.", ["result"])
 STALE = Counter(
     "contrail_kube_applier_stale_results_total", "Results that were not stored: the object had changed meanwhile."

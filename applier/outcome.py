@@ -61,7 +61,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A classified answer; `reason` is for a person and at most 300 characters long."""
+    """A classified answer; `reason` is for a person and at most some 500 characters long."""
 
     verdict: Verdict
     reason: str = ""
@@ -69,6 +69,8 @@ class Outcome:
     holders: tuple[tuple[str, str], ...] = ()
     """(type, uuid) of what keeps an object from being deleted."""
     retry_after: float | None = None
+    elsewhere: bool = False
+    """The API server that was asked is not well, and another takes the next calls: no reason to hold them back."""
 
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -87,12 +89,13 @@ def classify(call: Call, answer: Answer) -> Outcome:
     status = answer.status
     if status == 200:
         return _done(call, answer)
-    reason = f"Contrail answered {status}: {said(answer.text)}"
+    reason = f"Contrail answered {status}: {said(answer.text)}" + (f"; asked {answer.asked}" if answer.asked else "")
     by_status = {400: _bad_request, 404: _not_found, 409: _conflict, 500: _server_error}
     if status in by_status:
         verdict, uuid, holders = by_status[status](call, answer.text)
         return Outcome(verdict, reason, uuid, holders)
-    return Outcome(_plain(status, answer.text), reason, retry_after=answer.retry_after)
+    verdict = _plain(status, answer.text)
+    return Outcome(verdict, reason, retry_after=answer.retry_after, elsewhere=answer.elsewhere)
 
 
 def _done(call: Call, answer: Answer) -> Outcome:

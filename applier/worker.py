@@ -12,7 +12,7 @@ from applier.observe import AddressReader, Observation, needs_address
 from applier.outcome import Call, Outcome, Verdict, classify
 from applier.rows import Row
 from applier.writer import Writer
-from schemas.errors import ContrailUnavailable
+from schemas.errors import ContrailDenied, ContrailUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class Worker:
 
     @property
     def url(self) -> str:
-        """Where the API is."""
+        """Where the API is: all its endpoints."""
         return self._client.url
 
     def probe(self) -> Outcome:
@@ -80,8 +80,10 @@ def _observed(row: Row, found: Observation | Outcome) -> Worked:
 def _guarded(what: str, work: Callable[[], T]) -> T | Outcome:
     try:
         return work()
+    except ContrailDenied as error:
+        return Outcome(Verdict.DENIED, str(error))
     except ContrailUnavailable as error:
-        return Outcome(Verdict.SILENT, str(error))
+        return Outcome(Verdict.SILENT, str(error), elsewhere=error.elsewhere)
     except Exception as error:
         # A fault of ours, or an answer in a shape that no Contrail gives: this object's trouble, not the others'.
         logger.exception("attempt failed unexpectedly at %s", what)

@@ -7,8 +7,11 @@
     │   ├── StoreUnavailable      the database does not answer, or refused for now
     │   ├── KubernetesUnavailable the Kubernetes API does not answer, or refused for now
     │   │   ├── KubernetesForbidden  a right is missing; a person may grant it meanwhile
+    │   │   ├── NotServed            the API server has no such resource (now)
+    │   │   ├── NotLeading           another watcher holds the Lease
     │   │   └── VersionExpired       the history asked for is no longer kept: list again
     │   ├── ContrailUnavailable   the Contrail config API does not answer, or refused for now
+    │   │   └── ContrailDenied       it, or its Keystone, does not let us in; a person may correct that meanwhile
     │   ├── AgentUnavailable      the vrouter agent or the CNI agent does not answer
     │   ├── Fenced                another instance owns this work now; drop it and start again
     │   └── AddressPending        the pod is known but has no address yet
@@ -66,12 +69,31 @@ class KubernetesForbidden(KubernetesUnavailable):
     """The Kubernetes API knows us and a right is missing; the message names verb and resource."""
 
 
+class NotServed(KubernetesUnavailable):
+    """The API server has no such resource: its CRD is not installed, or it is another kind of server."""
+
+
+class NotLeading(KubernetesUnavailable):
+    """Another watcher holds the Lease: publish nothing, and wait until it is free."""
+
+
 class VersionExpired(KubernetesUnavailable):
     """The resourceVersion or the continue token is older than what the API server keeps: list again."""
 
 
 class ContrailUnavailable(Retryable):
-    """The Contrail config API does not answer, or refused for now."""
+    """The Contrail config API does not answer, or refused for now.
+
+    `elsewhere`: another endpoint of it is there for the next calls, so there is no reason to hold them back.
+    """
+
+    def __init__(self, message: str, *, elsewhere: bool = False) -> None:
+        super().__init__(message)
+        self.elsewhere = elsewhere
+
+
+class ContrailDenied(ContrailUnavailable):
+    """Credentials are refused, or cannot be had; the message names the user and who refused, never a secret."""
 
 
 class AgentUnavailable(Retryable):

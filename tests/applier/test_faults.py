@@ -185,7 +185,8 @@ def test_case_67_without_permission_writing_stops_until_it_is_given(
         until(lambda: contrail.counters.total() > 3)
         time.sleep(1.0)
         assert contrail.counters.total() < 15
-        assert f"Contrail answered {status}: Permission Denied" in store.reasons()
+        said = "; asked without credentials (CONTRAIL_KUBE_CONTRAIL_AUTH is none)"
+        assert f"Contrail answered {status}: Permission Denied{said}" in store.reasons()
         assert "dead" not in store.statuses().values()
         contrail.faults.clear()
         until_applied(store)

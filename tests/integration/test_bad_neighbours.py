@@ -237,7 +237,7 @@ def test_a_kubernetes_api_that_is_away_not_trusted_or_refusing(tmp_path: Path) -
 def test_a_contrail_api_that_is_away_refuses_or_is_none(
     database_url: str, store_engine: Engine, tmp_path: Path
 ) -> None:
-    no_login, no_contrail = "the applier sends no credentials", "is this the address of a Contrail config API"
+    no_login, no_contrail = "without credentials (CONTRAIL_KUBE_CONTRAIL_AUTH is none)", "is this the address of a Contrail config API"
     answers = {
         "away": (0, "", ("Connection refused", "check that the config API runs there")),
         "401": (401, "Authentication required", ("401: Authentication required", no_login)),
