@@ -11,6 +11,8 @@ SHELL := /bin/bash
 
 RUN_VENV ?= .venv
 TEST_VENV ?= .venv-test
+# Processes that share the tests: most of the time they wait, so one more than cores of a small machine.
+WORKERS ?= 3
 ARGS ?=
 
 help:
@@ -23,7 +25,7 @@ test: $(TEST_VENV)/.installed-test
 	$(TEST_VENV)/bin/ruff check .
 	$(TEST_VENV)/bin/ruff format --check .
 	$(TEST_VENV)/bin/mypy
-	$(TEST_VENV)/bin/pytest $(ARGS)
+	$(TEST_VENV)/bin/pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 clean:
 	rm -rf $(TEST_VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build ./*.egg-info

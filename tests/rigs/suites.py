@@ -97,6 +97,8 @@ class _Counter:
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Fail a session that was green without a suite that it had to run."""
+    if hasattr(session.config, "workerinput"):
+        return  # one of several processes that share the tests: only their controller hears of all
     names = required(os.environ.get(REQUIRE, ""))
     if exitstatus == pytest.ExitCode.OK and session.config.stash[_TALLY].missing(names):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -73,6 +73,12 @@ def test_a_required_suite_that_ran_is_no_failure(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
+def test_a_required_suite_that_ran_in_one_of_several_processes_is_no_failure(tmp_path: Path) -> None:
+    done = _pytest(tmp_path, "postgres", "-p", "xdist", "-n", "2")
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("!!! KAFKA NOT TESTED: 2 skipped: no java here") == 1
+
+
 def test_a_suite_that_does_not_exist_is_refused_before_any_test(tmp_path: Path) -> None:
     done = _pytest(tmp_path, "kafak")
     assert done.returncode == 4

@@ -43,8 +43,8 @@ READER = """
 def test_a_recording_needs_no_right_to_write(tmp_path: Path) -> None:
     write(tmp_path / "live", range(3))
     export_topic(tmp_path / "live", "t", tmp_path / "recorded")
-    for parent in [tmp_path, *tmp_path.parents][:3]:
-        if parent.stat().st_uid == os.getuid() and parent != Path("/tmp"):
+    for parent in [tmp_path, *tmp_path.parents]:
+        if parent.name.startswith(("test_", "popen-", "pytest-")):  # those that pytest made, for its own user
             parent.chmod(parent.stat().st_mode | 0o055)
     paths = [tmp_path / "recorded", *(tmp_path / "recorded").rglob("*")]
     for path in paths:
