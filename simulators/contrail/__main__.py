@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import ssl
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -27,20 +28,23 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         if "nodes" in given:
             given["nodes"] = tuple(given["nodes"])
         settings = SimulatorSettings(**{spec.name: getattr(read, spec.name) for spec in fields(read)} | given)
+        tls = settings.tls()
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2
     configure("contrail-simulator", level=process.log_level, log_format=process.log_format)
-    return _serve(settings)
+    return _serve(settings, tls)
 
 
-def _serve(settings: SimulatorSettings) -> int:
+def _serve(settings: SimulatorSettings, tls: ssl.SSLContext | None) -> int:
     simulator = ContrailSimulator(
         host=settings.host,
         port=settings.port,
         latency=settings.latency,
         nodes=settings.routers(),
         verbose=settings.verbose,
+        guard=settings.guard(),
+        tls=tls,
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: simulator.request_stop())
@@ -60,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m simulators.contrail",
         description="Simulated Contrail config API. Every option can also be set in the environment: "
-        "CONTRAIL_KUBE_SIMULATOR_HOST, _PORT, _LATENCY (seconds), _NODES, _VERBOSE.",
+        "CONTRAIL_KUBE_SIMULATOR_HOST, _PORT, _LATENCY (seconds), _NODES, _VERBOSE, _AUTH, …; a password only there.",
     )
     parser.add_argument("--host", help="address to listen on (127.0.0.1)")
     parser.add_argument("--port", type=int, help="port to listen on (8082); 0 picks a free one")
@@ -71,6 +75,14 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         metavar="NAME=ADDRESS",
         help="a node whose virtual-router exists from the start; can be given several times",
+    )
+    parser.add_argument("--auth", help="who may call: none, basic or keystone (none)")
+    parser.add_argument("--user", help="who may call with basic authentication (admin)")
+    parser.add_argument("--keystone-url", metavar="URL", help="Keystone that knows the tokens, with its version (…/v3)")
+    parser.add_argument("--certificate", dest="certificate_file", metavar="FILE", help="PEM certificate, for https")
+    parser.add_argument("--key", dest="key_file", metavar="FILE", help="PEM key of the certificate")
+    parser.add_argument(
+        "--client-ca", dest="client_ca_file", metavar="FILE", help="PEM certificates that sign those of clients"
     )
     parser.add_argument("--verbose", action="store_true", default=None, help="log every request")
     return parser

@@ -12,17 +12,17 @@ from collections.abc import Callable
 import msgspec
 from aiohttp import web
 
+from simulators.contrail.access import Guard, everybody
 from simulators.contrail.answers import Answer, Call, Json, over_quota
 from simulators.contrail.api import answer, object_type_of
 from simulators.contrail.faults import Fault, Faults, Trouble
 from simulators.contrail.state import State
+from simulators.serving import Handle
 
 logger = logging.getLogger(__name__)
 
 CONTROL = "/_simulator/"
 """Paths below are about the simulator itself, and are never counted, delayed or dropped."""
-LARGEST = 64 * 1024 * 1024
-"""Bytes of the largest request that is read."""
 _JSON = "application/json"
 _TEXT = "text/html; charset=UTF-8"
 
@@ -40,6 +40,8 @@ class Front:
         self._verbose = verbose
         self.counters: Counter[tuple[str, str]] = Counter()
         """Requests by (method, type or action)."""
+        self.refused = 0
+        """Requests that the guard did not let through; they are not counted as requests."""
         self.snapshot: State | None = None
         """What `restore` goes back to, and stale answers come from."""
 
@@ -134,6 +136,22 @@ class Front:
 def _ordered(fault: Fault) -> Answer:
     headers = {} if fault.retry_after is None else {"Retry-After": f"{fault.retry_after:g}"}
     return Answer(status=fault.status, text=fault.text, headers=headers)
+
+
+def guarded(front: Front, guard: Guard) -> Handle:
+    """Requests go to the front if the guard lets them; those about the simulator itself always do."""
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        if not request.path.startswith(CONTROL):
+            if request.body_exists:
+                await request.read()  # else the connection could not be used again
+            refusal = await guard(request.headers)
+            if refusal is not None:
+                front.refused += 1
+                return _response(refusal)
+        return await front.handle(request)
+
+    return front.handle if guard is everybody else handle
 
 
 def _call(request: web.BaseRequest, content: bytes) -> Call:

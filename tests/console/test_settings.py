@@ -39,6 +39,7 @@ def test_a_secret_default_is_never_a_real_one() -> None:
         "CONTRAIL_KUBE_CONTRAIL_PASSWORD",
         "CONTRAIL_KUBE_DATABASE_URL",
         "CONTRAIL_KUBE_KAFKA_SASL_PASSWORD",
+        "CONTRAIL_KUBE_SIMULATOR_PASSWORD",
     }
 
 

@@ -1,0 +1,1 @@
+"""A simulated Keystone v3: tokens by password, for one project."""
