@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Engine, text
 
+from applier.blockers import hold, release
 from applier.rows import Result, Row, label
 from schemas.contrail.objects import LINK
 from schemas.store.engine import is_serialization_failure, store_errors
@@ -55,6 +56,15 @@ _FREE_REFERRERS = text("""
     UPDATE apply_state a SET next_attempt_at = now()
     FROM desired_edge e
     WHERE e.to_uuid = ANY(CAST(:uuids AS uuid[])) AND a.object_uuid = e.from_uuid AND a.status = 'blocked'
+    RETURNING a.shard
+""")
+# An address may go when the node has let go of its port: the link of the virtual-machine of its interface.
+_FREE_ADDRESSES = text("""
+    UPDATE apply_state a SET next_attempt_at = now()
+    FROM desired_edge link
+    JOIN desired_edge vmi ON vmi.to_uuid = link.to_uuid
+    JOIN desired_edge iip ON iip.to_uuid = vmi.from_uuid
+    WHERE link.from_uuid = ANY(CAST(:uuids AS uuid[])) AND a.object_uuid = iip.from_uuid AND a.status = 'blocked'
     RETURNING a.shard
 """)
 _GONE = text("""
@@ -119,17 +129,21 @@ def _record(connection: Connection, results: Sequence[Result]) -> Recorded:
     ordered = sorted(results, key=lambda result: result.row.uuid)  # one locking order among our own transactions
     states = [r for r in ordered if not (r.done and r.row.absent)]
     gone = [r for r in ordered if r.done and r.row.absent]
+    untried = [r.row.uuid for r in states if r.untried]
     freed: set[int] = set()
     stored: set[str] = set()
+    hold(connection, blocked=untried, leaving=[r.row.uuid for r in gone])
     if states:
         stored |= _store_states(connection, states)
         _store_observations(connection, [r for r in states if r.row.uuid in stored])
         created = [r.row.uuid for r in states if r.done and not r.row.in_place and r.row.uuid in stored]
         freed |= _free(connection, _FREE_REFERRERS, created)
         freed |= _unadopt(connection, [r.row for r in states if r.lost and r.row.uuid in stored])
+        freed |= release(connection, stored.intersection(untried))
     if gone:
         uuids = [r.row.uuid for r in gone]
         freed |= _free(connection, _FREE_TARGETS, uuids) | _free(connection, _FREE_NAMES, uuids)
+        freed |= _free(connection, _FREE_ADDRESSES, [r.row.uuid for r in gone if r.row.type == LINK])
         generations = [r.row.generation for r in gone]
         stored.update(connection.scalars(_GONE, {"uuids": uuids, "generations": generations}))
         connection.execute(_UNOBSERVE, {"uuids": [uuid for uuid in uuids if uuid in stored]})

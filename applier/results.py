@@ -61,4 +61,4 @@ def blocked_by(row: Row, reason: str, *, settings: ApplierSettings, jitter: floa
     """
     attempts = row.attempts + 1 if row.status == Status.BLOCKED else 1
     seconds = delay(attempts, first=settings.backoff_first, limit=settings.backoff_limit, jitter=jitter)
-    return Result(row, Status.BLOCKED, reason, attempts, seconds)
+    return Result(row, Status.BLOCKED, reason, attempts, seconds, untried=True)

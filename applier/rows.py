@@ -132,6 +132,8 @@ class Result:
     """(type, uuid) of what keeps the object from being deleted; the record names them where the store knows them."""
     lost: bool = False
     """The object that served the row is gone from Contrail: the row is served under its own uuid again."""
+    untried: bool = False
+    """BLOCKED by other rows of the store, without asking Contrail."""
 
     @property
     def done(self) -> bool:
