@@ -176,7 +176,7 @@ class ContrailClient:
         counter.inc()
 
 
-_OPERATIONS = ("create", "read", "update", "delete", "ref_update", "fqname_to_id", "read_many")
+_OPERATIONS = ("create", "read", "update", "delete", "ref_update", "fqname_to_id", "read_many", "read_page")
 _SECONDS = {operation: metrics.CALL_SECONDS.labels(operation) for operation in _OPERATIONS}
 
 
