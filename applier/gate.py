@@ -95,6 +95,8 @@ class Gate:
 
     def note(self, outcome: Outcome, *, began: float) -> None:
         """Learn from a call that began at `began`."""
+        if outcome.verdict is Verdict.LATE:
+            return  # nothing was asked
         if outcome.elsewhere:
             return  # the next calls go to another endpoint, at the pace that was found
         now = time.monotonic()

@@ -12,6 +12,7 @@ from functools import partial
 from sqlalchemy import Engine
 
 from applier.backoff import delay
+from applier.lease import Lease
 from applier.settings import ApplierSettings
 from applier.shards import Shards
 from applier.work import Work, load
@@ -32,23 +33,53 @@ Then = Callable[[Work, Held], None]
 class Loader:
     """Decides when to load; used by the deciding thread, to which it hands results as events through `tell`."""
 
-    def __init__(self, engine: Engine, *, cluster: str, settings: ApplierSettings, health: Health, tell: Tell) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        cluster: str,
+        settings: ApplierSettings,
+        health: Health,
+        tell: Tell,
+        lease: Lease,
+    ) -> None:
         self._cluster = cluster
         self._settings = settings
         self._health = health
         self._tell = tell
-        self._shards = Shards(engine, cluster=cluster, most=settings.max_shards, interval=settings.takeover_interval)
+        self._lease = lease
+        self._shards = Shards(
+            engine,
+            cluster=cluster,
+            most=settings.max_shards,
+            interval=settings.takeover_interval,
+            lease=self._lease,
+        )
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="load")
         self._loading = False
         self._failures = 0
         self._said = ""
         self._due_at = float("-inf")
+        self._touch_at = float("inf")
         health.not_ready(PART, "has not answered yet")
 
     @property
     def due_at(self) -> float:
         """Monotonic time of the next load; infinity while one runs."""
         return float("inf") if self._loading else self._due_at
+
+    @property
+    def touch_at(self) -> float:
+        """Monotonic time at which the session that holds the shards wants to be used."""
+        return float("inf") if self._loading else self._touch_at
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether the shards are surely ours now; if not, it is found out soon."""
+        certain = self._lease.is_certain()
+        if not certain and self._touch_at < float("inf"):
+            self._touch_at = float("-inf")
+        return certain
 
     def wake_in(self, seconds: float) -> None:
         """Load within so many seconds, unless the store is away."""
@@ -72,6 +103,12 @@ class Loader:
             self._due_at = now + self._settings.poll_interval
             self._pool.submit(self._load, held(), then, lost)
 
+    def touch_if_due(self, lost: Callable[[], None]) -> None:
+        """Use the session that holds the shards, if it was not used for a while; `lost` as when loading."""
+        if time.monotonic() >= self.touch_at:
+            self._loading = True
+            self._pool.submit(self._touch, lost)
+
     def close(self) -> None:
         """End, and give the shards back."""
         self._pool.submit(self._shards.close)
@@ -89,8 +126,19 @@ class Loader:
             logger.exception("loading work failed unexpectedly")
             self._tell(partial(self._failed, f"{type(error).__name__}: {error}", lost))
 
-    def _loaded(self, work: Work, held: Held, then: Then) -> None:
+    def _touch(self, lost: Callable[[], None]) -> None:
+        try:
+            self._shards.touch()
+            self._tell(self._touched)
+        except StoreUnavailable as error:
+            self._tell(partial(self._failed, str(error), lost))
+
+    def _touched(self) -> None:
         self._loading = False
+        self._touch_at = time.monotonic() + self._lease.refresh_interval
+
+    def _loaded(self, work: Work, held: Held, then: Then) -> None:
+        self._touched()
         if self._failures:
             logger.info("the store is back")
             self._failures, self._said = 0, ""
@@ -105,6 +153,7 @@ class Loader:
 
     def _failed(self, reason: str, lost: Callable[[], None]) -> None:
         self._loading = False
+        self._touch_at = float("inf")  # the next load opens another session
         self._failures += 1
         if reason != self._said:
             self._said = reason

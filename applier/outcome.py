@@ -53,6 +53,8 @@ class Verdict(StrEnum):
     """We may not do this: stop writing, a person is needed."""
     TAKEN = "taken"
     """An object that we did not make holds the name or the uuid: a person decides, it is never taken."""
+    LATE = "late"
+    """Never sent: another applier may hold the object's shard by now."""
     INVALID = "invalid"
     """Never sent: the object breaks Contrail's schema."""
     LOST = "lost"

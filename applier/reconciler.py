@@ -21,6 +21,7 @@ from sqlalchemy import Engine
 from applier import metrics
 from applier.agenda import Agenda
 from applier.gate import Gate
+from applier.lease import Lease
 from applier.loader import Held, Loader
 from applier.observe import CHUNK
 from applier.outcome import Outcome
@@ -45,7 +46,14 @@ class Reconciler:
     """Applies one cluster's objects until told to stop."""
 
     def __init__(
-        self, *, engine: Engine, worker: Worker, cluster: str, settings: ApplierSettings, health: Health
+        self,
+        *,
+        engine: Engine,
+        worker: Worker,
+        cluster: str,
+        settings: ApplierSettings,
+        health: Health,
+        lease: Lease | None = None,
     ) -> None:
         self._worker = worker
         self._settings = settings
@@ -54,7 +62,10 @@ class Reconciler:
         self._gate = Gate(settings.concurrency, url=worker.url, health=health)
         self._tally = Tally()
         self._events: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._loader = Loader(engine, cluster=cluster, settings=settings, health=health, tell=self._events.put)
+        self._lease = lease or Lease(settings.lease)
+        self._loader = Loader(
+            engine, cluster=cluster, settings=settings, health=health, tell=self._events.put, lease=self._lease
+        )
         self._recorder = Recorder(
             engine,
             done=lambda results, recorded: self._events.put(partial(self._on_recorded, results, recorded)),
@@ -94,6 +105,7 @@ class Reconciler:
         self._dispatch()
         if self._agenda.unfinished < self._settings.load_limit:
             self._loader.load_if_due(self._agenda.begin_load, self._on_loaded, self._agenda.drop_waiting)
+        self._loader.touch_if_due(self._agenda.drop_waiting)
         if report := self._tally.report(idle=not self._agenda, now=time.monotonic()):
             logger.info("round %s", report)
 
@@ -107,7 +119,7 @@ class Reconciler:
 
     def _patience(self) -> float:
         now = time.monotonic()
-        times = [now + 5.0, self._read_at]
+        times = [now + 5.0, self._read_at, self._loader.touch_at]
         if self._agenda.unfinished < self._settings.load_limit:
             times.append(self._loader.due_at)
         if self._gate.is_shut(now):
@@ -135,8 +147,10 @@ class Reconciler:
             if not self._probing and not self._gate.is_shut(now):
                 self._probe()
             return
+        if len(self._agenda) and not self._loader.is_certain:
+            return  # what waits may be another's by now; asking the store comes back here
         while not self._gate.is_shut(now) and self._calls < self._gate.limit and (row := self._agenda.take()):
-            self._submit(self._pool, partial(self._worker.apply, row), self._on_worked)
+            self._submit(self._pool, partial(self._apply, row, self._lease.session), self._on_worked)
         if self._gate.is_waiting and not self._calls and not self._gate.is_shut(now):
             self._probe()
         if self._agenda.is_stuck and not self._calls and not self._unread:
@@ -145,6 +159,10 @@ class Reconciler:
             self._loader.wake_in(1.0)
         metrics.HELD.set(len(self._agenda))
         metrics.RUNNING.set(self._calls)
+
+    def _apply(self, row: Row, session: int) -> Worked:
+        with self._lease.since(session):
+            return self._worker.apply(row)
 
     def _submit(self, pool: ThreadPoolExecutor, work: Callable[[], T], then: Callable[..., None]) -> None:
         def ended(began: float, found: T) -> None:

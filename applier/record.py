@@ -15,7 +15,7 @@ import msgspec
 from sqlalchemy import Connection, Engine, text
 
 from applier.blockers import hold, release
-from applier.rows import Result, Row, label
+from applier.rows import Result, Row, Status, label
 from schemas.contrail.objects import LINK
 from schemas.store.engine import is_serialization_failure, store_errors
 
@@ -29,7 +29,16 @@ _STATES = text("""
                 CAST(:attempts AS integer[]), CAST(:reasons AS text[]), CAST(:delays AS float8[]))
          AS v(uuid, generation, status, attempts, reason, delay)
     WHERE a.object_uuid = v.uuid AND a.desired_generation = v.generation
+      AND (a.status <> 'applied' OR v.status = 'applied')
     RETURNING a.object_uuid::text
+""")
+# A call about an older generation ended after a newer one was applied, by another applier: Contrail may have the
+# older one now, so the object is looked at again.
+_DOUBT = text("""
+    UPDATE apply_state a SET status = 'pending', attempts = 0, next_attempt_at = now(), updated_at = now()
+    FROM unnest(CAST(:uuids AS uuid[]), CAST(:generations AS bigint[])) AS v(uuid, generation)
+    WHERE a.object_uuid = v.uuid AND a.desired_generation <> v.generation AND a.status = 'applied'
+    RETURNING a.shard
 """)
 _OBSERVATIONS = text("""
     INSERT INTO observed_object (uuid, type, body, digest)
@@ -98,6 +107,11 @@ _POINT_ANEW = text("""
     WHERE e.to_uuid = ANY(CAST(:uuids AS uuid[])) AND a.object_uuid = e.from_uuid AND a.status <> 'dead'
     RETURNING a.shard
 """)
+_DUE = text("""
+    UPDATE apply_state SET next_attempt_at = now()
+    WHERE object_uuid = ANY(CAST(:uuids AS uuid[])) AND status = 'blocked'
+    RETURNING shard
+""")
 _NOTIFY = text("SELECT pg_notify(:channel, :payload)")
 _TRIES = 5
 
@@ -111,13 +125,16 @@ class Recorded:
     freed: frozenset[int] = frozenset()
 
 
-def record(engine: Engine, results: Sequence[Result]) -> Recorded:
-    """Store results in one transaction; raises StoreUnavailable, after which the same call may be repeated."""
+def record(engine: Engine, results: Sequence[Result], *, due: Sequence[str] = ()) -> Recorded:
+    """Store results in one transaction; raises StoreUnavailable, after which the same call may be repeated.
+
+    `due` are uuids of blocked rows that are worth a try now.
+    """
     with store_errors("record results", engine):
         for attempt in range(_TRIES):
             try:
                 with engine.begin() as connection:
-                    return _record(connection, results)
+                    return _record(connection, results, due)
             except Exception as error:
                 # The translator writes the same rows in an order of its own: whoever lost the race runs again.
                 if not is_serialization_failure(error) or attempt == _TRIES - 1:
@@ -125,7 +142,7 @@ def record(engine: Engine, results: Sequence[Result]) -> Recorded:
     raise AssertionError("unreachable")
 
 
-def _record(connection: Connection, results: Sequence[Result]) -> Recorded:
+def _record(connection: Connection, results: Sequence[Result], due: Sequence[str]) -> Recorded:
     ordered = sorted(results, key=lambda result: result.row.uuid)  # one locking order among our own transactions
     states = [r for r in ordered if not (r.done and r.row.absent)]
     gone = [r for r in ordered if r.done and r.row.absent]
@@ -147,6 +164,8 @@ def _record(connection: Connection, results: Sequence[Result]) -> Recorded:
         generations = [r.row.generation for r in gone]
         stored.update(connection.scalars(_GONE, {"uuids": uuids, "generations": generations}))
         connection.execute(_UNOBSERVE, {"uuids": [uuid for uuid in uuids if uuid in stored]})
+    freed |= _free(connection, _DUE, sorted(due))
+    freed |= _doubt(connection, [r for r in ordered if r.row.uuid not in stored and r.status is not Status.BLOCKED])
     if freed:
         _notify(connection, "desired", ",".join(str(shard) for shard in sorted(freed)))
     if any(_makes_ready(r) and r.row.uuid in stored for r in states):
@@ -191,6 +210,13 @@ def _unadopt(connection: Connection, rows: Sequence[Row]) -> set[int]:
         return set()
     lost = list(connection.scalars(_UNADOPT, {"uuids": list(pairs), "adopted": list(pairs.values())}))
     return _free(connection, _LOST, lost) | _free(connection, _POINT_ANEW, lost)
+
+
+def _doubt(connection: Connection, late: Sequence[Result]) -> set[int]:
+    if not late:
+        return set()
+    values = {"uuids": [r.row.uuid for r in late], "generations": [r.row.generation for r in late]}
+    return set(connection.scalars(_DOUBT, values))
 
 
 def _free(connection: Connection, statement: Any, uuids: list[str]) -> set[int]:

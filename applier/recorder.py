@@ -19,6 +19,7 @@ from applier import metrics
 from applier.backoff import delay
 from applier.record import Recorded, record
 from applier.rows import Result
+from applier.scarcity import Scarcity
 from schemas.errors import StoreUnavailable
 from schemas.health import Health
 
@@ -46,6 +47,7 @@ class Recorder:
         self._linger = linger
         self._queue: queue.SimpleQueue[tuple[Sequence[Result], bool] | None] = queue.SimpleQueue()
         self._abandon = threading.Event()
+        self._scarcity = Scarcity()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
 
     def start(self) -> None:
@@ -97,10 +99,11 @@ class Recorder:
 
     def _commit(self, batch: Sequence[Result]) -> None:
         failures = 0
+        due = self._scarcity.next_in_turn(batch)
         while not self._abandon.is_set():
             began = time.monotonic()
             try:
-                recorded = record(self._engine, batch)
+                recorded = record(self._engine, batch, due=due)
             except StoreUnavailable as error:
                 failures += 1
                 if failures == 1:

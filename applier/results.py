@@ -20,6 +20,7 @@ _STATUS = {
     Verdict.BUSY: Status.PENDING,
     Verdict.SILENT: Status.PENDING,
     Verdict.DENIED: Status.PENDING,
+    Verdict.LATE: Status.BLOCKED,
     Verdict.TAKEN: Status.FAILED,
     Verdict.RETRY: Status.FAILED,
     Verdict.REFUSED: Status.FAILED,
@@ -28,7 +29,7 @@ _STATUS = {
 }
 _MORTAL = frozenset({Verdict.RETRY, Verdict.REFUSED})
 """Verdicts that are given up after some tries; the rest waits for what others do."""
-_WATCHED = frozenset({Verdict.WAIT, Verdict.HELD, Verdict.BUSY, Verdict.SILENT, Verdict.DENIED})
+_WATCHED = frozenset({Verdict.WAIT, Verdict.HELD, Verdict.BUSY, Verdict.SILENT, Verdict.DENIED, Verdict.LATE})
 """Verdicts whose cause may end at any moment. While the API itself is away, its pace bounds what is tried."""
 
 
@@ -51,7 +52,8 @@ def result_of(
         status = Status.DEAD
     limit = settings.blocked_limit if outcome.verdict in _WATCHED else settings.backoff_limit
     seconds = delay(attempts, first=settings.backoff_first, limit=limit, jitter=jitter)
-    return Result(row, status, outcome.reason, attempts, seconds, holders=outcome.holders)
+    full = outcome.verdict is Verdict.FULL
+    return Result(row, status, outcome.reason, attempts, seconds, holders=outcome.holders, full=full)
 
 
 def blocked_by(row: Row, reason: str, *, settings: ApplierSettings, jitter: float) -> Result:

@@ -130,6 +130,8 @@ class Result:
     observation: Mapping[str, Json] | None = None
     holders: tuple[tuple[str, str], ...] = ()
     """(type, uuid) of what keeps the object from being deleted; the record names them where the store knows them."""
+    full: bool = False
+    """It waits for an address or for quota, which others may give back."""
     lost: bool = False
     """The object that served the row is gone from Contrail: the row is served under its own uuid again."""
     untried: bool = False

@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 
 from applier.backoff import delay
 from applier.client import ContrailClient
+from applier.lease import Lease
 from applier.loader import PART
 from applier.observe import AddressReader
 from applier.owners import Owners
@@ -55,6 +56,7 @@ class Applier:
         self._stop = threading.Event()
         self._health = health or Health()
         remember = settings.applier.cache_seconds
+        lease = Lease(settings.applier.lease)
         self._reconciler = Reconciler(
             engine=self._engine,
             worker=Worker(
@@ -63,12 +65,14 @@ class Applier:
                     self._client,
                     owners=Owners(self._client, remember=remember),
                     mark=OwnerMark(settings.cluster.owner, settings.cluster.name),
+                    may_write=lease.is_certain,
                 ),
                 reader=AddressReader(self._client, subnets=Subnets(self._client, remember=remember)),
             ),
             cluster=settings.cluster.name,
             settings=settings.applier,
             health=self._health,
+            lease=lease,
         )
 
     def run(self) -> None:

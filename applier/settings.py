@@ -21,6 +21,9 @@ class ApplierSettings:
     """Most shards that this process takes; lower it where several appliers shall share the work at all times."""
     takeover_interval: float = 2.0
     """Seconds between attempts to take shards that nobody holds: how soon a dead applier's work goes on."""
+    lease: float = 15.0
+    """Seconds without contact to the store after which its server frees our shards for another applier; we stop to
+    write after two thirds of it."""
     poll_interval: float = 30.0
     """Seconds after which the store is asked for work even if nothing woke us: a lost wake-up costs this much."""
     load_limit: int = 1000
@@ -46,6 +49,6 @@ class ApplierSettings:
         for name in ("concurrency", "max_shards", "load_limit", "tries"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"CONTRAIL_KUBE_APPLIER_{name.upper()}={getattr(self, name)}: at least 1")
-        for name in ("takeover_interval", "poll_interval", "backoff_first", "backoff_limit", "blocked_limit"):
+        for name in ("takeover_interval", "lease", "poll_interval", "backoff_first", "backoff_limit", "blocked_limit"):
             if getattr(self, name) <= 0:
                 raise SettingsError(f"CONTRAIL_KUBE_APPLIER_{name.upper()}={getattr(self, name)}: must be above 0")

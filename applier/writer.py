@@ -7,10 +7,11 @@ those that were adopted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from applier.aliases import managed_fields
+from applier.answer import Answer
 from applier.client import ContrailClient
 from applier.compare import difference
 from applier.observe import ADDRESS_FIELDS, INSTANCE_IP
@@ -22,6 +23,7 @@ from schemas.contrail.objects import LINK, ContrailObject, Json, Link, joined
 from schemas.errors import ModelError
 
 _DONE = Outcome(Verdict.DONE)
+_LATE = Outcome(Verdict.LATE, "not sent: it is not certain that this applier still holds the object's shard")
 _ADOPT = "`python -m applier adopt` takes it over"
 
 
@@ -55,10 +57,16 @@ def owner_of(live: Mapping[str, Json]) -> tuple[str, str] | None:
 
 
 class Writer:
-    """Applies rows, one call of `apply` each; raises ContrailUnavailable when an answer is missing. Thread-safe."""
+    """Applies rows, one call of `apply` each; raises ContrailUnavailable when an answer is missing. Thread-safe.
 
-    def __init__(self, client: ContrailClient, *, owners: Owners, mark: OwnerMark) -> None:
+    Before every call that writes, `may_write` is asked whether the rows are still ours to apply.
+    """
+
+    def __init__(
+        self, client: ContrailClient, *, owners: Owners, mark: OwnerMark, may_write: Callable[[], bool] = lambda: True
+    ) -> None:
         self._client = client
+        self._may_write = may_write
         self._owners = owners
         self._mark = mark
 
@@ -77,7 +85,8 @@ class Writer:
             return Attempt(Outcome(Verdict.INVALID, str(error)))
 
     def _create(self, desired: ContrailObject) -> Attempt:
-        outcome = classify(Call.CREATE, self._client.create(desired.type, wire.create_fields(desired)))
+        fields = wire.create_fields(desired)
+        outcome = self._write(Call.CREATE, lambda: self._client.create(desired.type, fields))
         if outcome.verdict is not Verdict.EXISTS:
             return Attempt(outcome)
         if outcome.uuid == desired.uuid:
@@ -98,7 +107,7 @@ class Writer:
             changes = difference(wanted, live, managed)
             if not changes:
                 return Attempt(_DONE, live)
-            outcome = classify(Call.UPDATE, self._client.update(desired.type, desired.uuid, changes))
+            outcome = self._write(Call.UPDATE, lambda: self._client.update(desired.type, desired.uuid, changes))
             if outcome.verdict is not Verdict.GONE:
                 return Attempt(outcome, live)
         if outcome.verdict is Verdict.GONE:
@@ -127,7 +136,7 @@ class Writer:
         return _taken(desired, why)
 
     def _delete(self, row: Row) -> Outcome:
-        outcome = classify(Call.DELETE, self._client.delete(row.type, row.contrail_uuid))
+        outcome = self._write(Call.DELETE, lambda: self._client.delete(row.type, row.contrail_uuid))
         return _DONE if outcome.verdict is Verdict.GONE else outcome
 
     def _apply_link(self, row: Row, link: Link) -> Outcome:
@@ -148,8 +157,11 @@ class Writer:
     def _update_reference(self, row: Row, link: Link, found: Found) -> Outcome:
         if found.uuid is None:
             return found.outcome
-        operation = "DELETE" if row.absent else "ADD"
-        return classify(Call.LINK, self._client.ref_update(wire.ref_update(link, found.uuid, operation)))
+        body = wire.ref_update(link, found.uuid, "DELETE" if row.absent else "ADD")
+        return self._write(Call.LINK, lambda: self._client.ref_update(body))
+
+    def _write(self, call: Call, send: Callable[[], Answer]) -> Outcome:
+        return classify(call, send()) if self._may_write() else _LATE
 
 
 def _taken(desired: ContrailObject, why: str) -> Outcome:
