@@ -7,6 +7,8 @@ was blocked by something that is done now becomes due at once. Repeating a recor
 from __future__ import annotations
 
 import hashlib
+import random
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Engine, text
 
+from applier.backoff import delay
 from applier.blockers import hold, release
 from applier.rows import Result, Row, Status, label
 from schemas.contrail.objects import LINK
@@ -113,7 +116,10 @@ _DUE = text("""
     RETURNING shard
 """)
 _NOTIFY = text("SELECT pg_notify(:channel, :payload)")
-_TRIES = 5
+_TRIES = 12
+_FIRST_PAUSE = 0.01
+_LONGEST_PAUSE = 0.5
+"""Seconds: a rival that writes without a rest is through after a few of these, and two of them do not keep step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +145,7 @@ def record(engine: Engine, results: Sequence[Result], *, due: Sequence[str] = ()
                 # The translator writes the same rows in an order of its own: whoever lost the race runs again.
                 if not is_serialization_failure(error) or attempt == _TRIES - 1:
                     raise
+            time.sleep(delay(attempt + 1, first=_FIRST_PAUSE, limit=_LONGEST_PAUSE, jitter=random.random()))
     raise AssertionError("unreachable")
 
 
