@@ -1,4 +1,4 @@
-"""`python -m applier [run | plan | retry [--dead]]`: make Contrail follow the store, or look at what there is to do."""
+"""`python -m applier [run | plan | retry | adopt]`: make Contrail follow the store, or look at what there is to do."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from types import FrameType
 
+from applier.adoption.command import ADOPT
 from applier.command import Command, Invocation
 from applier.commands import PLAN, RETRY
 from applier.service import CONNECTIONS, Applier, Settings
@@ -94,7 +95,7 @@ def _run(options: argparse.Namespace, invocation: Invocation) -> int:
 
 
 RUN = Command("run", "work until told to stop (the default)", _run)
-COMMANDS = (RUN, PLAN, RETRY)
+COMMANDS = (RUN, PLAN, RETRY, ADOPT)
 """Every sub-command, in the order of the help."""
 
 

@@ -1,0 +1,1 @@
+"""Adoption: what contrail-kube-manager made for this cluster is taken over, without cutting a running pod."""

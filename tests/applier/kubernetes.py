@@ -1,0 +1,138 @@
+"""A cluster's namespaces and pods in the store, as watchers and translator leave them there."""
+
+from __future__ import annotations
+
+import json
+import uuid as uuids
+from typing import Any
+
+import msgspec
+from sqlalchemy import Engine, text
+
+from schemas.contrail.objects import Desired
+from schemas.records import NamespaceRecord, PodRecord, SettingsRecord
+from tests.applier.desired import DesiredStore
+from translator.resource import NOWHERE, Cause, Key, Resource, canonical, digest_of, key_of
+from translator.translate.registry import require_valid, translate
+from translator.view import View
+
+_RESOURCE = text("""
+    INSERT INTO k8s_resource (cluster, kind, namespace, name, api_version, uid, resource_version, epoch, body, digest,
+                              topic, partition, at_offset)
+    VALUES (:cluster, :kind, :namespace, :name, 'v1', :uid, '1', 1, CAST(:body AS jsonb), '', 't', 0, 1)
+    ON CONFLICT (cluster, kind, namespace, name) DO UPDATE SET uid = excluded.uid, body = excluded.body
+""")
+_EPOCH = text("""
+    INSERT INTO watch_epoch (cluster, kind, topic, partition, epoch, state, at_offset, listed_at)
+    VALUES (:cluster, :kind, 't', 0, 1, :state, 1, now() + :seconds * interval '1 second')
+    ON CONFLICT (cluster, kind, topic, partition) DO UPDATE
+    SET state = excluded.state, listed_at = excluded.listed_at
+""")
+_SOURCE = text("""
+    INSERT INTO desired_source (object_uuid, cluster, resource, digest) VALUES (:uuid, :cluster, :resource, '')
+    ON CONFLICT DO NOTHING
+""")
+
+
+def uid_of(namespace: str, name: str) -> str:
+    """A pod's uid: the same name gives the same one."""
+    return str(uuids.uuid5(uuids.NAMESPACE_URL, f"{namespace}/{name}"))
+
+
+class KubernetesInStore:
+    """Fills the store of one cluster; what is desired is translated from it."""
+
+    def __init__(self, engine: Engine, *, cluster: str = "k8s", pods: str = "10.32.0.0/12") -> None:
+        self.engine = engine
+        self.cluster = cluster
+        self.desired = DesiredStore(engine, cluster=cluster)
+        self._settings = SettingsRecord(
+            cluster=cluster,
+            owner="k8s",
+            domain="default-domain",
+            pod_subnets=(pods,),
+            service_subnets=("10.96.0.0/12",),
+            ip_fabric_subnets=("10.64.0.0/12",),
+        )
+        self._found: dict[Key, Resource] = {}
+
+    def start(self, *namespaces: str) -> None:
+        """The cluster's own objects, its namespaces, and complete listings, which began when all else was made."""
+        self._put("Settings", "", self.cluster, self._settings)
+        for namespace in namespaces:
+            self.namespace(namespace)
+        for kind in ("Namespace", "Node", "Pod"):
+            self.epoch(kind)
+
+    def epoch(self, kind: str, *, state: str = "streaming", seconds: float = 600.0) -> None:
+        """A listing of a kind that began in so many seconds from now."""
+        with self.engine.begin() as connection:
+            connection.execute(_EPOCH, {"cluster": self.cluster, "kind": kind, "state": state, "seconds": seconds})
+
+    def namespace(self, name: str) -> tuple[Desired, ...]:
+        """A namespace."""
+        return self._put("Namespace", "", name, NamespaceRecord(), uid=uid_of("", name))
+
+    def pod(
+        self, namespace: str, name: str, *, uid: str = "", node: str = "node-1", **body: Any
+    ) -> tuple[Desired, ...]:
+        """A pod that runs."""
+        record = PodRecord(node_name=node, phase=body.pop("phase", "Running"), **body)
+        return self._put("Pod", namespace, name, record, uid=uid or uid_of(namespace, name))
+
+    def remove_pod(self, namespace: str, name: str) -> None:
+        """A pod that is deleted."""
+        key = key_of("Pod", namespace, name)
+        objects = self._translated(self._found.pop(key))
+        with self.engine.begin() as connection:
+            connection.execute(
+                text("DELETE FROM k8s_resource WHERE cluster = :c AND kind = 'Pod' AND namespace = :n AND name = :p"),
+                {"c": self.cluster, "n": namespace, "p": name},
+            )
+        self.desired.remove(*objects)
+
+    def _put(self, kind: str, namespace: str, name: str, body: Any, *, uid: str = "") -> tuple[Desired, ...]:
+        told = canonical(body)
+        resource = Resource(
+            kind=kind,
+            namespace=namespace,
+            name=name,
+            api_version="v1",
+            uid=uid,
+            resource_version="1",
+            epoch=1,
+            body=body,
+            text=told,
+            digest=digest_of(told),
+            cause=Cause(NOWHERE),
+        )
+        self._found[key_of(kind, namespace, name)] = resource
+        with self.engine.begin() as connection:
+            connection.execute(
+                _RESOURCE,
+                {
+                    "cluster": self.cluster,
+                    "kind": kind,
+                    "namespace": namespace,
+                    "name": name,
+                    "uid": uid,
+                    "body": json.dumps(msgspec.to_builtins(body)),
+                },
+            )
+        objects = self._translated(resource)
+        self.desired.put(*objects, namespace=namespace or (name if kind == "Namespace" else ""))
+        with self.engine.begin() as connection:
+            for each in objects:
+                require_valid(each)
+                connection.execute(
+                    _SOURCE,
+                    {"uuid": each.uuid, "cluster": self.cluster, "resource": f"{kind}/{namespace}/{name}"},
+                )
+        return objects
+
+    def _translated(self, resource: Resource) -> tuple[Desired, ...]:
+        found: dict[Key, Resource | None] = {**self._found}
+        if resource.kind == "Pod":
+            node = resource.body.node_name  # type: ignore[union-attr]
+            found.setdefault(key_of("Node", "", node), None)
+        return translate(resource, View(self._settings, found, {}))
