@@ -17,7 +17,7 @@ from schemas.records import (
     OwnerReference,
     PodRecord,
 )
-from watchers.kinds import KINDS, Kind, Observed, observe
+from watchers.kinds import KINDS, OPTIONAL, Kind, Observed, observe
 from watchers.kinds.annotations import kept
 
 BY_NAME = {kind.name: kind for kind in KINDS}
@@ -31,10 +31,14 @@ def _metadata(**more: Any) -> dict[str, Any]:
     return {"name": "x", "uid": "u", "resourceVersion": "7", **more}
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: str(kind.name))
+ALL = (*KINDS, *OPTIONAL)
+
+
+@pytest.mark.parametrize("kind", ALL, ids=lambda kind: str(kind.name))
 def test_every_kind_has_a_record_type_and_a_path(kind: Kind) -> None:
     assert kind.name in RECORD_OF_KIND
-    assert kind.path == f"/api/v1/{kind.resource}"
+    assert kind.path.startswith("/api/v1/" if kind.api_version == "v1" else f"/apis/{kind.api_version}/")
+    assert kind.path == f"{kind.discovery_path}/{kind.resource}"
 
 
 def test_a_kind_of_an_api_group_is_served_under_apis() -> None:
@@ -127,7 +131,7 @@ def test_a_node_keeps_addresses_and_drops_heartbeats() -> None:
     )
     assert observed.record == NodeRecord(
         labels={"zone": "a"},
-        addresses=(NodeAddress("InternalIP", "198.18.0.1"), NodeAddress("Hostname", "x")),
+        addresses=(NodeAddress("Hostname", "x"), NodeAddress("InternalIP", "198.18.0.1")),
         pod_cidrs=("10.0.0.0/24", "fd00::/64"),
     )
 

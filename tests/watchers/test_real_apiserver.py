@@ -54,14 +54,14 @@ def _delete(admin: Access, namespace: str, name: str) -> None:
     eventually(lambda: not admin.succeeds(path))
 
 
-def _uids(admin: Access, resource: str = "pods") -> Callable[[], set[str]]:
-    return lambda: {item["metadata"]["uid"] for item in admin.request("GET", f"/api/v1/{resource}")["items"]}
+def _uids(admin: Access, path: str = "/api/v1/pods") -> Callable[[], set[str]]:
+    return lambda: {item["metadata"]["uid"] for item in admin.request("GET", path)["items"]}
 
 
 def _agree(run: Watching, admin: Access) -> None:
     """Wait until downstream has exactly what the cluster has, of every kind."""
     for kind in KINDS:
-        run.settled(_uids(admin, kind.resource), kind.name)
+        run.settled(_uids(admin, kind.path), kind.name)
     run.ready()
 
 
@@ -227,7 +227,7 @@ def test_case_19_rights_on_pods_are_missing(
         refused = 'cannot list resource "pods" in API group ""'
         eventually(lambda: refused in run.health.why_not_ready().get("Pod", ""))
         eventually(lambda: set(run.health.why_not_ready()) == {"Pod"})
-        run.settled(_uids(admin, "namespaces"), "Namespace")
+        run.settled(_uids(admin, "/api/v1/namespaces"), "Namespace")
         assert run.begun("Pod") == []
 
 
@@ -249,7 +249,7 @@ def test_epochs_of_two_watchers_in_one_lease(kubernetes_cluster: KubernetesClust
     for kind in KINDS:
         assert len(set(first.begun(kind.name))) == 2
         assert int(noted[f"opencontrail.org/epoch.{kind.name}"]) == max(first.begun(kind.name))
-    assert int(noted["opencontrail.org/known.Namespace"]) == len(_uids(admin, "namespaces")())
+    assert int(noted["opencontrail.org/known.Namespace"]) == len(_uids(admin, "/api/v1/namespaces")())
 
 
 def test_a_lease_is_swapped_and_never_overwritten(kubernetes_cluster: KubernetesCluster, tmp_path: Path) -> None:
@@ -314,7 +314,7 @@ def test_the_log_directory_holds_what_the_cluster_has(
 
         def agrees() -> bool:
             folded.fold((record.partition, decode(record.value)) for record in consumer.poll(0.05))
-            return all(folded.uids(kind.name) == _uids(admin, kind.resource)() for kind in KINDS)
+            return all(folded.uids(kind.name) == _uids(admin, kind.path)() for kind in KINDS)
 
         eventually(agrees)
         delays = []

@@ -2,10 +2,38 @@
 
 from __future__ import annotations
 
-from watchers.kinds import namespace, node, pod
+from watchers.kinds import (
+    endpoint_slice,
+    ingress,
+    ingress_class,
+    namespace,
+    network_attachment_definition,
+    network_policy,
+    node,
+    pod,
+    service,
+    service_chain,
+    workload,
+)
 from watchers.kinds.kind import Kind, Metadata, Observed, observe
 
-KINDS: tuple[Kind, ...] = (namespace.KIND, node.KIND, pod.KIND)
+BUILT_IN: tuple[Kind, ...] = (
+    namespace.KIND,
+    node.KIND,
+    pod.KIND,
+    service.KIND,
+    endpoint_slice.KIND,
+    network_policy.KIND,
+    ingress.KIND,
+    ingress_class.KIND,
+    *workload.KINDS,
+)
+"""Kinds that every cluster serves."""
+
+OPTIONAL: tuple[Kind, ...] = (network_attachment_definition.KIND, service_chain.KIND)
+"""Kinds that a CRD brings."""
+
+KINDS = BUILT_IN
 """Every watched kind."""
 
-__all__ = ["KINDS", "Kind", "Metadata", "Observed", "observe"]
+__all__ = ["BUILT_IN", "KINDS", "OPTIONAL", "Kind", "Metadata", "Observed", "observe"]

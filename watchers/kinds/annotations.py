@@ -8,6 +8,7 @@ back as *status*, since each write would come round as a change of the object.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 
 PREFIXES = ("opencontrail.org/", "k8s.v1.cni.cncf.io/")
 """Ours (isolation, network, fip-pool, ip_fabric_snat, …) and the Network Plumbing Working Group's (networks)."""
@@ -31,12 +32,12 @@ STATUS = frozenset(
 """Written after the fact: never an input."""
 
 
-def kept(annotations: Mapping[str, str] | None) -> dict[str, str]:
-    """The annotations that networking reads."""
+def kept(annotations: Mapping[str, str] | None, also: AbstractSet[str] = frozenset()) -> dict[str, str]:
+    """The annotations that networking reads; `also` are those that it reads of one kind only."""
     if not annotations:
         return {}
     return {
         key: value
         for key, value in annotations.items()
-        if (key.startswith(PREFIXES) or key in EXACT) and key not in STATUS
+        if (key.startswith(PREFIXES) or key in EXACT or key in also) and key not in STATUS
     }

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from schemas.errors import MalformedObject
 from schemas.identity import ResourceKey
 from schemas.records import OwnerReference, Record
+
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+"""A port number; 0 stands for none."""
 
 
 class OwnerInput(msgspec.Struct, gc=False, rename="camel"):
@@ -39,12 +42,17 @@ class Metadata(msgspec.Struct, gc=False, rename="camel"):
     owner_references: list[OwnerInput] | None = None
 
     def owners(self) -> tuple[OwnerReference, ...]:
-        """The owner references as records."""
+        """The owner references as records, sorted by uid: their order means nothing."""
+        found = self.owner_references
+        if not found:
+            return ()
+        if len(found) > 1:
+            found = sorted(found, key=lambda owner: owner.uid)
         return tuple(
             OwnerReference(
                 api_version=o.api_version, kind=o.kind, name=o.name, uid=o.uid, controller=bool(o.controller)
             )
-            for o in self.owner_references or ()
+            for o in found
         )
 
 
@@ -52,7 +60,8 @@ class Metadata(msgspec.Struct, gc=False, rename="camel"):
 class Kind:
     """One watched kind: where the API serves it, how its JSON is decoded, what becomes of it.
 
-    `input` is a msgspec Struct with a `metadata` field; `normalize` takes one and gives the typed record.
+    `input` is a msgspec Struct with a `metadata` field; `normalize` takes one and gives the typed record, or raises
+    MalformedObject with the field, what was read and what is accepted (`observe` says of which object).
     """
 
     name: str
@@ -123,4 +132,8 @@ def observe(kind: Kind, raw: Any) -> Observed:
         # The record key is Kind/namespace/name; the API server refuses such names for all kinds watched here.
         raise MalformedObject(f"{kind.name} {meta.namespace}/{meta.name}: metadata.name holds a '/'")
     key = ResourceKey(kind.name, meta.namespace, meta.name)
-    return Observed(key, meta.uid, meta.resource_version, kind.normalize(raw))
+    try:
+        record = kind.normalize(raw)
+    except MalformedObject as error:
+        raise MalformedObject(f"{kind.name} {meta.namespace}/{meta.name}: {error}") from error
+    return Observed(key, meta.uid, meta.resource_version, record)

@@ -35,10 +35,15 @@ def normalize(raw: NodeInput) -> NodeRecord:
     return NodeRecord(
         labels=raw.metadata.labels or {},
         annotations=kept(raw.metadata.annotations),
-        addresses=tuple(raw.status.addresses or ()) if raw.status else (),
+        addresses=_addresses(raw.status),
         pod_cidrs=_pod_cidrs(raw.spec),
         deleting=raw.metadata.deletion_timestamp is not None,
     )
+
+
+def _addresses(status: NodeStatus | None) -> tuple[NodeAddress, ...]:
+    """By type; of one type the first is the one that counts, so there the order stays."""
+    return tuple(sorted(status.addresses or (), key=lambda address: address.type)) if status else ()
 
 
 def _pod_cidrs(spec: NodeSpec | None) -> tuple[str, ...]:

@@ -6,13 +6,13 @@ import msgspec
 
 from schemas.records import ContainerPort, PodRecord
 from watchers.kinds.annotations import kept
-from watchers.kinds.kind import Kind, Metadata
+from watchers.kinds.kind import Kind, Metadata, Port
 
 
 class PortInput(msgspec.Struct, gc=False, rename="camel"):
     """One entry of a container's `ports`."""
 
-    container_port: int
+    container_port: Port
     name: str = ""
     protocol: str = "TCP"
 
