@@ -10,6 +10,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -55,21 +56,20 @@ def watch(points: Points) -> None:
 
 
 def _watch_calls(points: Points) -> None:
-    ask = http.client.HTTPConnection.putrequest
-    hear = http.client.HTTPConnection.getresponse
+    send = socket.socket.sendall  # the database's driver has sockets of its own
+    hear = http.client.HTTPResponse.begin
 
-    def putrequest(self: http.client.HTTPConnection, *args: Any, **kwargs: Any) -> None:
+    def sendall(self: socket.socket, *args: Any) -> None:
         points.pass_(API)
-        ask(self, *args, **kwargs)
+        send(self, *args)
 
-    def getresponse(self: http.client.HTTPConnection) -> http.client.HTTPResponse:
+    def begin(self: http.client.HTTPResponse) -> None:
         points.pass_(API)
-        found = hear(self)
+        hear(self)
         points.pass_(API)
-        return found
 
-    http.client.HTTPConnection.putrequest = putrequest  # type: ignore[method-assign]
-    http.client.HTTPConnection.getresponse = getresponse  # type: ignore[method-assign]
+    socket.socket.sendall = sendall  # type: ignore[assignment,method-assign]
+    http.client.HTTPResponse.begin = begin  # type: ignore[method-assign]
 
 
 def _watch_statements(points: Points) -> None:
