@@ -61,7 +61,7 @@ class Endpoints:
             self._recovered(endpoint)
 
     def failed(self, endpoint: Endpoint, *, began: float, now: float, reason: str, answered: bool = False) -> bool:
-        """A request begun at `began` found it away; returns whether another one is worth to be asked now.
+        """A request begun at `began` found it away; returns whether the next ones have where to go.
 
         Unless it answered that it is not well, a single request is no proof: it may be that one's own fault. So it
         counts only if no other was answered since it began.
@@ -79,7 +79,7 @@ class Endpoints:
                 self.current = self._best(now, self._after(endpoint))
             if endpoint is not self.current:
                 endpoint.server.drop_idle()
-            return endpoint is not self.current and self.current.avoided_until <= now
+            return len(self._all) > 1 and self.current.avoided_until <= now
 
     def untried(self, tried: Collection[Endpoint], now: float) -> Endpoint | None:
         """The best one that is not among these, if any is left."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import urlsplit
@@ -56,7 +57,7 @@ class ContrailSettings:
     """Seconds to wait for an answer, to its last byte."""
 
     def __post_init__(self) -> None:
-        for problem in (*self._wrong_urls(), *self._wrong_credentials(), *self._wrong_tls()):
+        for problem in chain(self._wrong_urls(), self._wrong_credentials(), self._wrong_tls()):
             raise SettingsError(problem)
 
     def current_password(self) -> str:
