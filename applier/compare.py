@@ -53,7 +53,7 @@ def _same_references(desired: Json, live: Json) -> bool:
 
 def _covers(desired: Json, live: Json) -> bool:
     if isinstance(live, list):
-        live = [entry for entry in live if not (isinstance(entry, dict) and entry.keys() == _SERVERS_KEYS)]
+        live = [entry for entry in live if not _is_servers(entry)]
     if desired in _EMPTY:
         return live in _EMPTY or (isinstance(desired, dict) and isinstance(live, dict))
     if isinstance(desired, dict) and isinstance(live, dict):
@@ -64,6 +64,19 @@ def _covers(desired: Json, live: Json) -> bool:
     if isinstance(desired, list) and isinstance(live, list):
         return len(desired) == len(live) and all(map(_covers, desired, live))
     return type(desired) is type(live) and bool(desired == live)
+
+
+def without_servers(live: Json) -> Json:
+    """A live value without the list entries that the server put there: what it would be to desire it so."""
+    if isinstance(live, list):
+        return [without_servers(entry) for entry in live if not _is_servers(entry)]
+    if isinstance(live, dict):
+        return {key: without_servers(value) for key, value in live.items()}
+    return live
+
+
+def _is_servers(entry: Json) -> bool:
+    return isinstance(entry, dict) and entry.keys() == _SERVERS_KEYS
 
 
 def _as_map(pairs: Json) -> dict[str, Json]:

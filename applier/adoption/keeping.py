@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from applier.adoption.matching import Pair
 from applier.adoption.objects import INTERFACE, NETWORK
 from applier.aliases import Aliases, body_as_known, managed_fields
-from applier.compare import difference, is_same
+from applier.compare import difference, is_same, without_servers
 from applier.rows import Alias
 from schemas.contrail import wire
 from schemas.contrail.objects import ContrailObject, Json, joined
@@ -77,7 +77,7 @@ def _keep(alias: Alias, pair: Pair, aliases: Aliases) -> Alias:
     wanted, live = pair.wanted, pair.live
     desired = _fields(pair, alias, aliases)
     kept: dict[str, Json] = {
-        name: live.fields[name]
+        name: without_servers(live.fields[name])
         for name in _STAYING.get(wanted.type, ())
         if live.fields.get(name) not in _EMPTY and not is_same(name, desired.get(name), live.fields[name])
     }

@@ -66,7 +66,7 @@ class Doubt:
 
 @dataclass(slots=True)
 class Matching:
-    """Pairs and doubts by the store's uuid; `taken` are Contrail's uuids of the pairs."""
+    """Pairs and doubts by the store's uuid; `taken` is by Contrail's uuid what an object serves or served."""
 
     pairs: dict[str, Pair] = field(default_factory=dict)
     doubts: dict[str, Doubt] = field(default_factory=dict)
@@ -91,6 +91,9 @@ def match(cluster: Cluster, objects: Sequence[Live]) -> Matching:
     wanted = sorted((w for w in cluster.wanted if not w.absent), key=lambda w: (_RANK.get(w.type, 0), w.uuid))
     by_uuid = {live.uuid: live for live in objects}
     for each in cluster.wanted:
+        if each.absent:  # it is being deleted: nothing else may build on it
+            found.taken[each.alias.contrail_uuid if each.alias else each.uuid] = each.uuid
+    for each in wanted:
         _match_adopted(each, by_uuid, found)
     for each in wanted:
         if each.uuid not in found.pairs:
