@@ -84,7 +84,10 @@ class Server:
             reply, reusable = connection.ask(method, request, time.monotonic() + self._read_timeout)
         except (OSError, http.client.HTTPException) as error:
             connection.close()
-            raise AnswerLost(self._why(error, f"no answer within {self._read_timeout:g} s")) from error
+            said = self._why(error, f"no answer within {self._read_timeout:g} s")
+            if self._tls is not None and connection.is_new and isinstance(error, ConnectionError):
+                said += self._tls.hint  # in TLS 1.3 a certificate is refused after the first request was sent
+            raise AnswerLost(said) from error
         except BaseException:
             connection.close()
             raise
@@ -139,6 +142,11 @@ class _Connection:
         self._poll = select.poll()
         self._poll.register(opened, select.POLLIN)
         self._used_at = 0.0
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it has never had an answer."""
+        return self._used_at == 0.0
 
     @property
     def is_usable(self) -> bool:

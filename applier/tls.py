@@ -60,6 +60,12 @@ class Tls:
                     logger.warning("certificates were replaced, but the last ones stay in use: %s", error)
             return self._context
 
+    @property
+    def hint(self) -> str:
+        """What it may mean that a server closes a new connection without an answer."""
+        shown = self._settings.client_certificate_file
+        return f"; does it {'refuse our' if shown else 'want a'} certificate ({_CERTIFICATE})?"
+
     def trouble(self, error: ssl.SSLError, host: str) -> str:
         """What went wrong between us and the server at `host`, for a person."""
         if not isinstance(error, ssl.SSLCertVerificationError):

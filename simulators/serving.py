@@ -122,3 +122,12 @@ class HttpThread:
             await self._ending.wait()
         finally:
             await runner.cleanup()
+            await _abort_handshakes(loop)
+
+
+async def _abort_handshakes(loop: asyncio.AbstractEventLoop) -> None:
+    """Cut connections that are still in their TLS handshake: nobody but the loop itself knows of them."""
+    for transport in list(getattr(loop, "_transports", {}).values()):
+        transport.abort()
+    for _ in range(3):  # the loop closes them in its next rounds
+        await asyncio.sleep(0)
