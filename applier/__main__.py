@@ -54,7 +54,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         return command.run(options, Invocation(settings, process, engine, out=sys.stdout, err=sys.stderr))
     except ContrailKubeError as error:
         sys.stderr.write(f"{error}\n")
-        return 1
+        return 2 if isinstance(error, SettingsError) else 1
     finally:
         engine.dispose()
 

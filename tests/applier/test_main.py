@@ -49,6 +49,13 @@ def test_wrong_settings_end_with_one_line(
     assert error.count("\n") == 1
 
 
+def test_a_file_that_cannot_be_read_ends_the_start(capsys: pytest.CaptureFixture[str]) -> None:
+    environ = {"CONTRAIL_KUBE_CONTRAIL_URLS": "https://127.0.0.1:9", "CONTRAIL_KUBE_CONTRAIL_CA_FILE": "/nowhere.pem"}
+    assert main(["run"], environ) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error == "CONTRAIL_KUBE_CONTRAIL_CA_FILE=/nowhere.pem: cannot be read: No such file or directory"
+
+
 def test_unreachable_store_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan"], {"CONTRAIL_KUBE_DATABASE_URL": "postgresql://someone@127.0.0.1:9/nowhere"}) == 1
     assert "database nowhere on 127.0.0.1:9" in capsys.readouterr().err
