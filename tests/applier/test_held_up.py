@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 import requests
 from sqlalchemy import text
 
-from schemas.contrail.objects import ContrailObject
+from schemas.contrail.objects import ContrailObject, Reference
 from schemas.identity import object_uuid
 from simulators.contrail.faults import Fault, Trouble
 from simulators.contrail.server import ContrailSimulator
 from tests.applier.desired import DesiredStore
-from tests.applier.objects import CLUSTER, HOME, IPAM, NETWORK, annotations, pod, project
+from tests.applier.objects import BOOTSTRAP, CLUSTER, HOME, IPAM, NETWORK, Pod, annotations, pod, project
 from tests.applier.running import applying, until, until_applied
 from tests.applier.shop import fields_of, post, put_pods, shop
 
@@ -133,6 +134,59 @@ def test_case_79_pods_wait_for_an_address_and_get_it_when_one_is_freed(
         store.remove(*next(p for p in pods if p.address.uuid in store.observed()).objects)
         until_applied(store)
     assert len(store.observed()) == 4
+
+
+@pytest.mark.parametrize("share", ["same-network", "same-addresses"])
+def test_case_79_an_address_that_is_freed_is_given_to_who_waits_at_once(
+    store: DesiredStore, contrail: ContrailSimulator, share: str
+) -> None:
+    one = {"allocation_pools": [{"start": "10.32.0.4", "end": "10.32.0.4"}]}
+    subnet = {"subnet": {"ip_prefix": "10.32.0.0", "ip_prefix_len": 29}, **one}
+    small = replace(IPAM, properties={**IPAM.properties, "ipam_subnets": {"subnets": [subnet]}})
+    other = replace(NETWORK, fq_name=(*HOME.fq_name, "other"), uuid=object_uuid(CLUSTER, "virtual-network", "other"))
+    store.put(HOME, small, NETWORK, other)
+    first, second = shop_of_two(store, other if share == "same-addresses" else NETWORK)
+    # The next attempt that nobody asks for would be after a quarter of a minute at the soonest.
+    with applying(store, contrail, backoff_first=30.0, backoff_limit=60.0):
+        put_pods(store, first)
+        until(lambda: first.address.uuid in store.observed(), told=store.unfinished)
+        put_pods(store, second)
+        until(lambda: store.states()[second.address.uuid].status == "blocked", told=store.unfinished)
+        assert "has exhausted subnet" in store.states()[second.address.uuid].reason
+        store.remove(*first.objects)
+        until(lambda: second.address.uuid in store.observed(), within=5.0, told=store.unfinished)
+        until_applied(store, within=5.0)
+
+
+def shop_of_two(store: DesiredStore, network: ContrailObject) -> tuple[Pod, Pod]:
+    """Two pods, the second one in this network."""
+    found = Reference("virtual-network", network.fq_name, network.uuid)
+
+    def moved(wanted: ContrailObject) -> ContrailObject:
+        kept = (r for r in wanted.references if r.type != "virtual-network")
+        return replace(wanted, references=(*kept, found))
+
+    second = pod("shop", "second")
+    return pod("shop", "first"), replace(second, interface=moved(second.interface), address=moved(second.address))
+
+
+def test_case_79_quota_that_is_freed_is_given_to_who_waits_at_once(
+    store: DesiredStore, contrail: ContrailSimulator
+) -> None:
+    limited = project("shop")
+    limited = replace(limited, properties={**limited.properties, "quota": {"virtual_machine_interface": 1}})
+    first, second = pod("shop", "first"), pod("shop", "second")
+    store.put(*BOOTSTRAP, limited)
+    with applying(store, contrail, backoff_first=30.0, backoff_limit=60.0):
+        store.put(*first.objects)
+        until(lambda: first.address.uuid in store.observed(), told=store.unfinished)
+        store.put(*second.objects)
+        until(lambda: store.states()[second.interface.uuid].status == "blocked", told=store.unfinished)
+        assert store.states()[second.interface.uuid].reason == (
+            "Contrail answered 412: quota limit (1) exceeded for resource virtual_machine_interface"
+        )
+        store.remove(*first.objects)
+        until(lambda: second.address.uuid in store.observed(), within=5.0, told=store.unfinished)
 
 
 def test_case_79_quota_is_waited_for(store: DesiredStore, contrail: ContrailSimulator) -> None:
