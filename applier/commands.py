@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 
 from applier.command import Command, Invocation
 from applier.plan import plan
-from applier.rows import Row
+from applier.rows import HELD_BACK, Row
 from applier.work import load
 from schemas.store.engine import store_errors
 from schemas.store.tables import SHARDS
@@ -20,6 +20,7 @@ _RETRY = text("""
     SET status = 'pending', attempts = 0, next_attempt_at = now(), updated_at = now()
     FROM desired_object d
     WHERE d.uuid = a.object_uuid AND d.cluster = :cluster AND a.status = ANY(:statuses)
+      AND NOT (a.status = 'dead' AND starts_with(a.reason, :held))
     RETURNING a.shard
 """)
 _NOTIFY = text("SELECT pg_notify('desired', :payload)")
@@ -45,10 +46,13 @@ def print_plan(engine: Engine, *, cluster: str, limit: int, out: TextIO) -> int:
 
 
 def retry(engine: Engine, *, cluster: str, dead: bool, out: TextIO) -> int:
-    """Make failed and blocked objects due at once, dead ones too if `dead`; returns the exit code."""
+    """Make failed and blocked objects due at once, dead ones too if `dead`; returns the exit code.
+
+    Not what adoption holds back: a running pod would get a second interface. `adopt` itself lets go of that.
+    """
     statuses = ["failed", "blocked", *(["dead"] if dead else [])]
     with store_errors("mark objects for another try", engine), engine.begin() as connection:
-        shards = list(connection.scalars(_RETRY, {"cluster": cluster, "statuses": statuses}))
+        shards = list(connection.scalars(_RETRY, {"cluster": cluster, "statuses": statuses, "held": HELD_BACK}))
         if shards:
             connection.execute(_NOTIFY, {"payload": ",".join(str(shard) for shard in sorted(set(shards)))})
     out.write(f"{len(shards)} objects will be tried again\n")
@@ -60,7 +64,7 @@ def _verb(row: Row) -> str:
         return "unlink" if row.absent else "link"
     if row.absent:
         return "delete"
-    return "update" if row.in_place else "create"
+    return "update" if row.in_place or row.alias is not None else "create"
 
 
 def _why(row: Row) -> str:

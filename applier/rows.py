@@ -8,6 +8,9 @@ from enum import StrEnum
 
 from schemas.contrail.objects import LINK, Json
 
+HELD_BACK = "not adopted: "
+"""How the reason of a dead row begins that adoption holds back (applier/adoption)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Alias:
@@ -45,6 +48,8 @@ class Row:
     attempts: int = 0
     alias: Alias | None = None
     """The object of Contrail that serves the row, where it is not one of the row's own uuid."""
+    address: str | None = None
+    """Of an instance-ip, the address that it had when it was last there: a pod may still use it."""
 
     @property
     def contrail_uuid(self) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Engine, text
 
-from applier.rows import Alias
+from applier.rows import HELD_BACK, Alias
 from schemas.errors import StoreUnavailable
 from schemas.store.engine import is_serialization_failure, store_errors
 
@@ -47,7 +47,6 @@ _HELD = text("""
     WHERE a.object_uuid = v.uuid AND a.applied_generation IS NULL
 """)
 _NOTIFY = text("SELECT pg_notify('desired', '')")
-_PREFIX = "not adopted: "
 _TRIES = 10
 
 
@@ -89,9 +88,9 @@ def _record(connection: Connection, cluster: str, aliases: Sequence[Alias], held
     }
     connection.execute(_STALE, values)
     new = list(connection.scalars(_ALIASES, values))
-    scope = {"cluster": cluster, "uuids": new, "held": list(held), "prefix": _PREFIX}
+    scope = {"cluster": cluster, "uuids": new, "held": list(held), "prefix": HELD_BACK}
     connection.execute(_DUE, scope)
-    reasons = [f"{_PREFIX}{reason}; see `python -m applier adopt --dry-run`" for reason in held.values()]
+    reasons = [f"{HELD_BACK}{reason}; see `python -m applier adopt --dry-run`" for reason in held.values()]
     connection.execute(_HELD, {"uuids": list(held), "reasons": reasons})
     connection.execute(_NOTIFY)
     return len(new)

@@ -216,6 +216,7 @@ class KubeManager:
                 parent_type="project",
                 annotations={**marks, "isolated": "True"},
                 address_allocation_mode="flat-subnet-only",
+                virtual_network_properties={"forwarding_mode": "l3"},
                 network_ipam_refs=[ipam],
             )
         self.tag(f"namespace={name}")

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from applier.adoption.adopting import Adopted, Adoption, Outlook
+from applier.adoption.surveying import TYPES
 from applier.client import ContrailClient
 from schemas.settings import ClusterSettings, ContrailSettings
 from simulators.contrail.server import ContrailSimulator
@@ -61,3 +62,8 @@ def addresses(contrail: ContrailSimulator) -> dict[str, str]:
 def uuids(contrail: ContrailSimulator, type_: str) -> set[str]:
     """All of a type."""
     return {o["uuid"] for o in contrail.objects(type_)}
+
+
+def all_objects(contrail: ContrailSimulator) -> dict[str, set[str]]:
+    """Uuids of everything, by type."""
+    return {type_: uuids(contrail, type_) for type_ in TYPES}
