@@ -73,12 +73,16 @@ class Door:
                 return
             self.connections += 1
             self._keep(came)
-            if not self.swallowing:
-                there = socket.create_connection(self._target)
-                self._keep(there)
-                for one, other in ((came, there), (there, came)):
-                    one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                    threading.Thread(target=self._pump, args=(one, other), daemon=True).start()
+            with contextlib.suppress(OSError):  # killed meanwhile
+                if not self.swallowing:
+                    self._join(came)
+
+    def _join(self, came: socket.socket) -> None:
+        there = socket.create_connection(self._target)
+        self._keep(there)
+        for one, other in ((came, there), (there, came)):
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            threading.Thread(target=self._pump, args=(one, other), daemon=True).start()
 
     def _keep(self, one: socket.socket) -> None:
         with self._lock:
