@@ -5,6 +5,11 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
+from cni.address_store import PostgresAddresses
+from cni.addresses import usable
+from cni.interface import interface_of
+from cni.requests import Pod
+from schemas.settings import DatabaseSettings
 from simulators.contrail.server import ContrailSimulator
 from tests.applier.adoption.taking import addresses, adopt, look, uuids, verdicts, writes
 from tests.applier.incumbent import KubeManager, PodThere
@@ -111,6 +116,28 @@ def test_what_the_cni_and_people_read_is_what_contrail_has(
         assert str(row.network_uuid) == network["uuid"]
         assert row.address == addresses(contrail)[there.address]
         assert [row.mac] == interfaces[there.interface]["virtual_machine_interface_mac_addresses"]["mac_address"]
+
+
+def test_a_new_sandbox_of_an_adopted_pod_gets_the_interface_that_it_had(
+    contrail: ContrailSimulator, predecessor: KubeManager, kubernetes: KubernetesInStore
+) -> None:
+    there = made(predecessor)["web-0"]
+    told(kubernetes, "web-0")
+    adopt(kubernetes, contrail)
+    with applying(kubernetes.desired, contrail):
+        until_applied(kubernetes.desired)
+    settings = DatabaseSettings(url=kubernetes.engine.url.render_as_string(hide_password=False))
+    store = PostgresAddresses(settings, cluster="k8s", node="node-1")
+    try:
+        pod = Pod("shop", "web-0", uid_of("shop", "web-0"))
+        interface = interface_of(usable(store.addresses(pod), pod, "eth0", "node-1"), "eth0", 1500)
+    finally:
+        store.close()
+    assert (interface.interface_uuid, interface.machine_uuid) == (there.interface, there.machine)
+    assert str(interface.addresses[0].ip.ip) == addresses(contrail)[there.address]
+    assert interface.mac == f"02:{there.interface[:2]}:{there.interface[2:4]}:{there.interface[4:6]}:" + (
+        f"{there.interface[6:8]}:{there.interface[9:11]}"
+    )
 
 
 def test_store_and_contrail_agree_afterwards_and_stay_so(
