@@ -29,13 +29,21 @@ from schemas.store.migrate import require_current
 logger = logging.getLogger(__name__)
 
 
+FEW, SHARE = 20, 0.1
+"""Machines of pods that may go without a question: so many, or this share of all, whichever is more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What was found and what shall be done about it; `busy` says why somebody else seems to write still."""
+    """What was found and what shall be done about it.
+
+    `busy` says why somebody else seems to write still, `many` why so much would be removed that a person must say so.
+    """
 
     judgement: Judgement
     survey: Survey
     busy: str = ""
+    many: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,18 @@ class Adopted:
     def failures(self) -> tuple[str, ...]:
         """What a person should look at."""
         return (*(f"{r.live.label}: {r.failure}" for r in self.removed if r.failure), *self.moved)
+
+
+def _many(judgement: Judgement) -> str:
+    """A store that knows less than it should would take running pods for gone."""
+    machines = sum(judged.live.type == MACHINE for judged in judgement.judged)
+    going = sum(judged.live.type == MACHINE for judged in judgement.of(Verdict.REMOVED, Verdict.REPLACED))
+    if going <= max(FEW, SHARE * machines):
+        return ""
+    return (
+        f"{going} of {machines} pods in Contrail would be removed, because the store does not know them: "
+        "does it know the whole cluster? If so, say --remove-many"
+    )
 
 
 class Adoption:
@@ -85,7 +105,7 @@ class Adoption:
             connection = connection.execution_options(isolation_level="REPEATABLE READ")
             cluster = known(connection, self._cluster)
         judgement = judge(cluster, seen)
-        return Outlook(judgement, seen, self._busy(cluster, judgement))
+        return Outlook(judgement, seen, self._busy(cluster, judgement), _many(judgement))
 
     def adopt(self, outlook: Outlook, progress: Progress = SILENT) -> Adopted:
         """Do it."""

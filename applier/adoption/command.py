@@ -25,8 +25,8 @@ def run(options: Namespace, called: Invocation) -> int:
                 outlook = adoption.look(progress)
             if options.dry_run:
                 return _finish(options, called, outlook, None)
-            if outlook.busy:
-                called.err.write(f"{outlook.busy}. Nothing was changed.\n")
+            if against := _against(options, outlook):
+                called.err.write(f"{against}. Nothing was changed.\n")
                 return 1
             if not options.yes and not _confirmed(called, outlook):
                 return 2
@@ -35,6 +35,11 @@ def run(options: Namespace, called: Invocation) -> int:
             return _finish(options, called, outlook, adopted)
     finally:
         client.close()
+
+
+def _against(options: Namespace, outlook: Outlook) -> str:
+    """Why it is not done now, whoever says yes."""
+    return outlook.busy or ("" if options.remove_many else outlook.many)
 
 
 def _confirmed(called: Invocation, outlook: Outlook) -> bool:
@@ -48,16 +53,17 @@ def _confirmed(called: Invocation, outlook: Outlook) -> bool:
 
 
 def _finish(options: Namespace, called: Invocation, outlook: Outlook, adopted: Adopted | None) -> int:
+    against = _against(options, outlook) if adopted is None else ""
     if options.output == "json":
         called.out.write(as_json(outlook, adopted, cluster=called.settings.cluster.name) + "\n")
     else:
         write_report(outlook, called.out, everything=options.all)
-        if outlook.busy:
-            called.out.write(f"NOT YET: {outlook.busy}\n")
+        if against:
+            called.out.write(f"NOT YET: {against}\n")
         if adopted is not None:
             write_result(adopted, called.out)
     undecided = outlook.judgement.of(Verdict.AMBIGUOUS) or outlook.judgement.held
-    return 1 if undecided or outlook.busy or (adopted is not None and adopted.failures) else 0
+    return 1 if undecided or against or (adopted is not None and adopted.failures) else 0
 
 
 def _options(parser: ArgumentParser) -> None:
@@ -65,6 +71,7 @@ def _options(parser: ArgumentParser) -> None:
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--output", choices=("text", "json"), default="text", help="default: %(default)s")
     parser.add_argument("--all", action="store_true", help="list every object, however many are kept")
+    parser.add_argument("--remove-many", action="store_true", help="although a great part of all pods would be removed")
     parser.add_argument(
         "--quiet",
         type=float,

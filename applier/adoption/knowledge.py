@@ -19,6 +19,15 @@ _EPOCHS = text("""
            extract(epoch FROM min(listed_at))::float8 AS listed
     FROM watch_epoch WHERE cluster = :cluster GROUP BY kind ORDER BY kind
 """)
+_UNHEARD = text("""
+    SELECT k.kind, p.partition
+    FROM (SELECT DISTINCT kind, topic FROM watch_epoch WHERE cluster = :cluster) k
+    JOIN (SELECT topic, partition FROM consumer_offset UNION SELECT topic, partition FROM watch_epoch
+          WHERE cluster = :cluster) p ON p.topic = k.topic
+    WHERE NOT EXISTS (SELECT 1 FROM watch_epoch e WHERE e.cluster = :cluster AND e.kind = k.kind
+                      AND e.topic = p.topic AND e.partition = p.partition)
+    ORDER BY k.kind, p.partition LIMIT 1
+""")
 _WANTED = text("""
     SELECT d.uuid::text AS uuid, d.type, d.fq_name, d.body, d.absent,
            a.contrail_uuid::text AS contrail_uuid, a.contrail_fq_name, a.kept
@@ -52,6 +61,8 @@ def unready(connection: Connection, cluster: str) -> str:
         return f"the store has no listing of {', '.join(missing)} yet: are watchers and translator running?"
     if unfinished := [kind for kind, epoch in epochs.items() if not (epoch.streaming and epoch.whole)]:
         return f"the listing of {', '.join(unfinished)} is not complete in the store yet: wait for the translator"
+    if unheard := connection.execute(_UNHEARD, {"cluster": cluster}).first():
+        return f"the store has heard nothing of {unheard.kind} on partition {unheard.partition} yet: wait for it"
     if not connection.scalar(_NAMESPACES, {"cluster": cluster}):
         return f"the store has no namespace of cluster {cluster!r}: every cluster has some; is this the right database?"
     return ""

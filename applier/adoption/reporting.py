@@ -61,6 +61,7 @@ def as_json(outlook: Outlook, adopted: Adopted | None, *, cluster: str) -> str:
         "cluster": cluster,
         "counts": {str(verdict): len(judgement.of(verdict)) for verdict in Verdict},
         "busy": outlook.busy,
+        "many": outlook.many,
         "held": dict(judgement.held),
         "objects": [_object(judged) for judged in judgement.judged],
         "done": done,

@@ -94,6 +94,24 @@ def test_nothing_happens_before_somebody_says_yes(
         assert connection.scalar(text("SELECT count(*) FROM adopted_object")) == 0
 
 
+def test_a_store_that_knows_few_of_the_pods_removes_none_unless_told_so(
+    environ: dict[str, str],
+    contrail: ContrailSimulator,
+    predecessor: KubeManager,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for n in range(20):
+        predecessor.pod("shop", f"more-{n}", uid=uid_of("shop", f"more-{n}"))
+    before = writes(contrail)
+    assert main(["adopt", "--dry-run", "--quiet", "0"], environ) == 1
+    assert "NOT YET: 21 of 22 pods in Contrail would be removed" in capsys.readouterr().out
+    assert main(["adopt", "--yes", "--quiet", "0"], environ) == 1
+    assert "say --remove-many. Nothing was changed." in capsys.readouterr().err
+    assert writes(contrail) == before
+    assert main(["adopt", "--yes", "--quiet", "0", "--remove-many"], environ) == 0
+    assert len(uuids(contrail, "virtual-machine")) == 1
+
+
 def test_what_a_person_must_decide_ends_with_one(
     environ: dict[str, str], predecessor: KubeManager, capsys: pytest.CaptureFixture[str]
 ) -> None:

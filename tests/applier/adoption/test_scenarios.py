@@ -205,6 +205,34 @@ def test_an_adopted_object_that_is_gone_is_made_anew_under_our_own_uuid(
     assert row.address == address["instance_ip_address"]
 
 
+def test_a_store_that_is_made_anew_from_the_log_adopts_the_same_again(
+    contrail: ContrailSimulator, predecessor: KubeManager, kubernetes: KubernetesInStore
+) -> None:
+    cluster(predecessor, "web-0")
+    tell(kubernetes, "web-0")
+    adopt(kubernetes, contrail)
+    store = kubernetes.desired
+    with applying(store, contrail):
+        until_applied(store)
+        kubernetes.pod("shop", "web-1", uid=uid_of("k8s", "web-1"))  # of our own
+        until_applied(store)
+    aliases = text("SELECT uuid::text, contrail_uuid::text FROM adopted_object ORDER BY 1")
+    with kubernetes.engine.begin() as connection:
+        before = connection.execute(aliases).all()
+        connection.execute(text("TRUNCATE desired_object, observed_object, k8s_resource, watch_epoch CASCADE"))
+    anew = KubernetesInStore(kubernetes.engine)
+    tell(anew, "web-0", "web-1")
+    objects = {type_: all_uuids(contrail, type_) for type_ in TYPES}
+    with applying(store, contrail):  # it takes nothing by itself, and makes nothing beside it
+        until(lambda: {s.status for s in store.states().values()} & {"failed"})
+        _, adopted = adopt(anew, contrail)
+        until_applied(store)
+    assert not adopted.removed
+    with kubernetes.engine.connect() as connection:
+        assert connection.execute(aliases).all() == before
+    assert {type_: all_uuids(contrail, type_) for type_ in TYPES} == objects
+
+
 def test_the_store_is_relied_on_only_when_it_knows_all(
     contrail: ContrailSimulator, predecessor: KubeManager, kubernetes: KubernetesInStore
 ) -> None:
@@ -217,6 +245,14 @@ def test_the_store_is_relied_on_only_when_it_knows_all(
     with pytest.raises(StoreUnavailable, match="listing of Pod is not complete"):
         look(kubernetes, contrail)
     kubernetes.epoch("Pod")
+    with kubernetes.engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO consumer_offset VALUES ('translator', 't', 1, 5, 'v'), ('translator', 'other', 2, 5, 'v')"
+            )
+        )
+    with pytest.raises(StoreUnavailable, match="heard nothing of Namespace on partition 1"):
+        look(kubernetes, contrail)
     with kubernetes.engine.begin() as connection:
         connection.execute(text("DELETE FROM watch_epoch WHERE kind = 'Node'"))
     with pytest.raises(StoreUnavailable, match="no listing of Node"):
