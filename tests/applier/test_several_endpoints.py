@@ -28,7 +28,12 @@ from tests.applier.running import settings_for, until, until_applied
 from tests.applier.shop import shop
 from tests.rigs.certificates import Authority
 
-pytestmark = [pytest.mark.postgres, pytest.mark.process]
+pytestmark = [
+    pytest.mark.postgres,
+    pytest.mark.process,
+    # Python's ssl module leaves a socket that is reset before its handshake to the garbage collection.
+    pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning"),
+]
 
 NODES = {"node-1": "192.0.2.1"}
 
