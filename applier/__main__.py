@@ -1,4 +1,4 @@
-"""`python -m applier [run | plan | retry | adopt]`: make Contrail follow the store, or look at what there is to do."""
+"""`python -m applier [run | plan | audit | retry | adopt]`: make Contrail follow the store, or see what is to do."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from types import FrameType
 
 from applier.adoption.command import ADOPT
+from applier.audit.command import AUDIT
+from applier.audit.settings import AuditSettings
 from applier.command import Command, Invocation
 from applier.commands import PLAN, RETRY
 from applier.service import CONNECTIONS, Applier, Settings
@@ -36,13 +38,14 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run one command; returns the exit code: 0 done, 1 failed, 2 wrong use."""
     options = _parser().parse_args(arguments)
     try:
-        check_unknown(environ, [ApplierSettings])
+        check_unknown(environ, [ApplierSettings, AuditSettings])
         process = from_env(ProcessSettings, environ)
         settings = Settings(
             cluster=from_env(ClusterSettings, environ),
             database=from_env(DatabaseSettings, environ),
             contrail=from_env(ContrailSettings, environ),
             applier=from_env(ApplierSettings, environ),
+            audit=from_env(AuditSettings, environ),
         )
         engine = connect(settings.database, application=f"applier {options.command}", pool_size=CONNECTIONS)
     except SettingsError as error:
@@ -70,9 +73,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(options: argparse.Namespace, invocation: Invocation) -> int:
     settings, process = invocation.settings, invocation.process
-    logger.info(
-        "starting %s", describe(settings.cluster, settings.database, settings.contrail, settings.applier, process)
-    )
+    topics = (settings.cluster, settings.database, settings.contrail, settings.applier, settings.audit, process)
+    logger.info("starting %s", describe(*topics))
     health = Health()
     applier = Applier(settings, health=health, engine=invocation.engine)
 
@@ -95,7 +97,7 @@ def _run(options: argparse.Namespace, invocation: Invocation) -> int:
 
 
 RUN = Command("run", "work until told to stop (the default)", _run)
-COMMANDS = (RUN, PLAN, RETRY, ADOPT)
+COMMANDS = (RUN, PLAN, AUDIT, RETRY, ADOPT)
 """Every sub-command, in the order of the help."""
 
 

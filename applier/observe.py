@@ -12,7 +12,8 @@ from applier.subnets import Subnet, Subnets
 from schemas.contrail.objects import Json
 
 INSTANCE_IP = "instance-ip"
-ADDRESS_FIELDS = ("instance_ip_address", "subnet_uuid")
+ADDRESS = "instance_ip_address"
+ADDRESS_FIELDS = (ADDRESS, "subnet_uuid")
 CHUNK = 200
 """Instance-ips read with one call."""
 

@@ -27,6 +27,11 @@ class Call(StrEnum):
     """fqname-to-id, or a list."""
 
 
+_ADDRESS_TAKEN = "IP address already in use"
+_EXHAUSTED = "has exhausted subnet"
+_ADDRESS_REFUSED = (_ADDRESS_TAKEN, _EXHAUSTED, "exists already with ID", "IP cannot be used by VM port")
+
+
 class Verdict(StrEnum):
     """What is to be done about it."""
 
@@ -75,14 +80,17 @@ class Outcome:
     """The API server that was asked is not well, and another takes the next calls: no reason to hold them back."""
 
 
+def is_address_refused(outcome: Outcome) -> bool:
+    """Whether an instance-ip was refused for the address that it asked for: taken, or in no subnet (any more)."""
+    return outcome.verdict in (Verdict.FULL, Verdict.REFUSED) and any(t in outcome.reason for t in _ADDRESS_REFUSED)
+
+
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _NAME_TAKEN = re.compile(rf"already exists with uuid: ({_UUID})|exists already with ID: ({_UUID}) at zookeeper")
 _UUID_TAKEN = re.compile(rf"^({_UUID}) already exists with fq_name: ")
 _HOLDER = re.compile(rf"/([A-Za-z-]+)/({_UUID})'")
 _UNKNOWN_ID = re.compile(rf"(?:Unknown id: |No \S+ object found for id |ID )({_UUID})")
 _PREFORMATTED = re.compile(r"<pre>(.*?)</pre>", re.DOTALL)
-_ADDRESS_TAKEN = "IP address already in use"
-_EXHAUSTED = "has exhausted subnet"
 _LONGEST = 300
 
 

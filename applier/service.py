@@ -12,6 +12,8 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from applier.audit.background import AuditLoop
+from applier.audit.settings import AuditSettings
 from applier.backoff import delay
 from applier.client import ContrailClient
 from applier.lease import Lease
@@ -31,8 +33,8 @@ from schemas.store.migrate import require_current
 
 logger = logging.getLogger(__name__)
 
-CONNECTIONS = 4
-"""Database connections: loads and locks, commits, wake-ups, and one to spare."""
+CONNECTIONS = 5
+"""Database connections: loads and locks, commits, wake-ups, the audit, and one to spare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Settings:
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
     contrail: ContrailSettings = field(default_factory=ContrailSettings)
     applier: ApplierSettings = field(default_factory=ApplierSettings)
+    audit: AuditSettings = field(default_factory=AuditSettings)
 
 
 class Applier:
@@ -52,9 +55,10 @@ class Applier:
         self._settings = settings
         self._engine = engine or connect(settings.database, application="applier", pool_size=CONNECTIONS)
         self._owns_engine = engine is None
-        self._client = ContrailClient(settings.contrail, pool_size=settings.applier.concurrency + 1)
+        self._client = ContrailClient(settings.contrail, pool_size=settings.applier.concurrency + 2)
         self._stop = threading.Event()
         self._health = health or Health()
+        mark = OwnerMark(settings.cluster.owner, settings.cluster.name)
         remember = settings.applier.cache_seconds
         lease = Lease(settings.applier.lease)
         self._reconciler = Reconciler(
@@ -64,7 +68,7 @@ class Applier:
                 writer=Writer(
                     self._client,
                     owners=Owners(self._client, remember=remember),
-                    mark=OwnerMark(settings.cluster.owner, settings.cluster.name),
+                    mark=mark,
                     may_write=lease.is_certain,
                 ),
                 reader=AddressReader(self._client, subnets=Subnets(self._client, remember=remember)),
@@ -75,13 +79,17 @@ class Applier:
             lease=lease,
         )
 
+        self._audits = AuditLoop(self._engine, self._client, mark=mark, settings=settings.audit, health=self._health)
+
     def run(self) -> None:
         """Work until `stop`; waits for a store that is away or being migrated. Raises StoreMismatch."""
         try:
             self._await_store()
             if not self._stop.is_set():
+                self._audits.start()
                 self._reconciler.run()
         finally:
+            self._audits.close()
             self._client.close()
             if self._owns_engine:
                 self._engine.dispose()
@@ -89,6 +97,7 @@ class Applier:
     def stop(self) -> None:
         """Make `run` return soon; may be called from any thread and from a signal handler."""
         self._stop.set()
+        self._audits.stop()
         self._reconciler.stop()
 
     def _await_store(self, migration: float = 60.0) -> None:

@@ -17,7 +17,9 @@ from applier.rows import Alias, Edge, Neighbour, Row
 
 _COLUMNS = """
     d.uuid::text AS uuid, d.shard, d.type, d.fq_name, d.body::text AS body, a.desired_generation AS generation,
-    d.absent, a.status, a.applied_generation, a.attempts
+    d.absent, a.status, a.applied_generation, a.attempts,
+    CASE WHEN d.type = 'instance-ip' AND NOT d.absent
+         THEN (SELECT o.body ->> 'address' FROM observed_object o WHERE o.uuid = d.uuid) END AS address
 """
 _WANTED = """
     a.status <> 'applied' AND a.status <> 'dead' AND a.next_attempt_at <= now()
@@ -215,6 +217,7 @@ def _rows(result: Iterable[Any]) -> list[Row]:
             status=r.status,
             applied_generation=r.applied_generation,
             attempts=r.attempts,
+            address=r.address,
         )
         for r in result
     ]

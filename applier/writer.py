@@ -7,6 +7,7 @@ those that were adopted.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -14,13 +15,15 @@ from applier.aliases import managed_fields
 from applier.answer import Answer
 from applier.client import ContrailClient
 from applier.compare import difference
-from applier.observe import ADDRESS_FIELDS, INSTANCE_IP
-from applier.outcome import Call, Outcome, Verdict, classify
+from applier.observe import ADDRESS, ADDRESS_FIELDS, INSTANCE_IP
+from applier.outcome import Call, Outcome, Verdict, classify, is_address_refused
 from applier.owners import Found, Owners
 from applier.rows import Alias, Row
 from schemas.contrail import wire
 from schemas.contrail.objects import LINK, ContrailObject, Json, Link, joined
 from schemas.errors import ModelError
+
+logger = logging.getLogger(__name__)
 
 _DONE = Outcome(Verdict.DONE)
 _LATE = Outcome(Verdict.LATE, "not sent: it is not certain that this applier still holds the object's shard")
@@ -80,13 +83,20 @@ class Writer:
             desired = ContrailObject.from_body(row.type, row.contrail_fq_name, row.contrail_uuid, row.body)
             if row.alias is not None:
                 return self._update(desired, alias=row.alias, may_create=False)
-            return self._update(desired) if row.in_place else self._create(desired)
+            if row.in_place:
+                return self._update(desired, address=row.address)
+            return self._create(desired, address=row.address)
         except ModelError as error:
             return Attempt(Outcome(Verdict.INVALID, str(error)))
 
-    def _create(self, desired: ContrailObject) -> Attempt:
+    def _create(self, desired: ContrailObject, *, address: str | None = None) -> Attempt:
         fields = wire.create_fields(desired)
+        if address:  # of an instance-ip made anew: a pod runs with it
+            fields.setdefault(ADDRESS, address)
         outcome = self._write(Call.CREATE, lambda: self._client.create(desired.type, fields))
+        if address and is_address_refused(outcome):
+            _warn_of_another_address(desired, address, outcome)
+            return self._create(desired)
         if outcome.verdict is not Verdict.EXISTS:
             return Attempt(outcome)
         if outcome.uuid == desired.uuid:
@@ -94,7 +104,14 @@ class Writer:
             return self._update(desired, may_create=False)
         return Attempt(self._holder_of_the_name(desired, str(outcome.uuid)))
 
-    def _update(self, desired: ContrailObject, *, alias: Alias | None = None, may_create: bool = True) -> Attempt:
+    def _update(
+        self,
+        desired: ContrailObject,
+        *,
+        alias: Alias | None = None,
+        may_create: bool = True,
+        address: str | None = None,
+    ) -> Attempt:
         wanted = wire.update_fields(desired)
         managed = managed_fields(desired.type, alias)
         fields = {*managed, *wanted, *(ADDRESS_FIELDS if desired.type == INSTANCE_IP else ())}
@@ -112,7 +129,7 @@ class Writer:
                 return Attempt(outcome, live)
         if outcome.verdict is Verdict.GONE:
             if may_create:
-                return self._create(desired)
+                return self._create(desired, address=address)
             if alias is not None:
                 reason = f"{desired.type} {joined(desired.fq_name)}, which was adopted, is gone from Contrail"
                 return Attempt(Outcome(Verdict.LOST, reason))
@@ -166,6 +183,20 @@ class Writer:
 
 def _taken(desired: ContrailObject, why: str) -> Outcome:
     return Outcome(Verdict.TAKEN, f"{desired.type} {joined(desired.fq_name)} exists already: {why}")
+
+
+def _warn_of_another_address(desired: ContrailObject, address: str, outcome: Outcome) -> None:
+    pairs = (desired.properties.get("annotations") or {}).get("key_value_pair") or ()
+    said = {pair.get("key"): pair.get("value") for pair in pairs}
+    logger.warning(
+        "%s of %s %s/%s had address %s and gets another one, so that the pod must be restarted: %s",
+        f"{desired.type} {joined(desired.fq_name)}",
+        said.get("kind", "resource"),
+        said.get("namespace", ""),
+        said.get("name", ""),
+        address,
+        outcome.reason,
+    )
 
 
 def _missing_owner(link: Link) -> str:

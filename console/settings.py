@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields
 from typing import Any, get_type_hints
 
+from applier.audit.settings import AuditSettings
 from applier.settings import ApplierSettings
 from cni.settings import AgentSettings
 from schemas.settings import ENV_PREFIX, SHARED, BusSettings, DatabaseSettings, Topic, check_unknown, from_env
@@ -21,7 +22,7 @@ NODE_AGENT = "cni (node agent)"
 OF_SERVICES: dict[str, tuple[type[Topic], ...]] = {
     "watchers": (WatchersSettings,),
     "translator": (TranslatorSettings,),
-    "applier": (ApplierSettings,),
+    "applier": (ApplierSettings, AuditSettings),
     NODE_AGENT: (AgentSettings,),
     "simulated Contrail": (SimulatorSettings,),
 }

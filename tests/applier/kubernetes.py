@@ -42,13 +42,15 @@ def uid_of(namespace: str, name: str) -> str:
 class KubernetesInStore:
     """Fills the store of one cluster; what is desired is translated from it."""
 
-    def __init__(self, engine: Engine, *, cluster: str = "k8s", pods: str = "10.32.0.0/12") -> None:
+    def __init__(
+        self, engine: Engine, *, cluster: str = "k8s", owner: str = "k8s", pods: str = "10.32.0.0/12"
+    ) -> None:
         self.engine = engine
         self.cluster = cluster
         self.desired = DesiredStore(engine, cluster=cluster)
         self._settings = SettingsRecord(
             cluster=cluster,
-            owner="k8s",
+            owner=owner,
             domain="default-domain",
             pod_subnets=(pods,),
             service_subnets=("10.96.0.0/12",),

@@ -1,0 +1,1 @@
+"""The audit: Contrail is compared with the store; drift is found and repaired, orphans are found and pruned."""

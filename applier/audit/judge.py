@@ -1,0 +1,115 @@
+"""Whether what Contrail has is what the store wants (pure): one object, or one link, at a time.
+
+Only rows that were applied before the audit began are judged: the rest is the applier's work, not drift. What is not
+ours is never judged changed, whatever it looks like.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from applier.aliases import managed_fields
+from applier.audit.values import Finding, Live, LiveLink, Problem, Wanted
+from applier.compare import difference, is_same
+from applier.owners import ROUTER
+from applier.writer import OwnerMark
+from schemas.contrail import wire
+from schemas.contrail.objects import ContrailObject, Json, Link, joined
+from schemas.contrail.types import type_of
+from schemas.errors import ModelError
+
+_NOT_COMPARED = frozenset({"id_perms"})
+_LONGEST = 500
+_MOST_FIELDS = 20
+_MADE_BY_CONTRAIL = frozenset({("application-policy-set", "default-application-policy-set")})
+"""Children that the server gives to objects of ours by itself: (type, name)."""
+
+
+def fields_of(type_: str) -> tuple[str, ...]:
+    """Fields of a type that a comparison may need."""
+    known = type_of(type_)
+    return tuple(sorted((known.properties.keys() - _NOT_COMPARED) | known.references.keys()))
+
+
+def judge(live: Live, wanted: Wanted) -> Finding | None:
+    """What is wrong with an object that the store wants and Contrail has; None if nothing is."""
+    row = wanted.row
+    if row.absent or not wanted.settled:
+        return None
+    if live.fq_name != row.contrail_fq_name:
+        return _changed(wanted, {"fq_name": [row.contrail_fq_name, live.fq_name]})
+    try:
+        desired = ContrailObject.from_body(row.type, row.contrail_fq_name, row.contrail_uuid, row.body)
+        fields = wire.update_fields(desired)
+    except ModelError:
+        return None  # never sent, so never applied in this form: the row says so itself
+    managed = [name for name in managed_fields(row.type, row.alias) if name not in wanted.linked]
+    changes = difference({n: v for n, v in fields.items() if n not in wanted.linked}, live.fields, managed)
+    if not changes:
+        return None
+    return _changed(wanted, {name: [fields.get(name), live.fields.get(name)] for name in sorted(changes)})
+
+
+def missing(wanted: Wanted) -> Finding:
+    """The finding of an object, or link, that Contrail lacks."""
+    return _found(wanted, Problem.MISSING, "is not in Contrail any more", {})
+
+
+def judge_unknown(live: Live, *, mark: OwnerMark, parent: str | None) -> Finding | None:
+    """What an object is that the store does not know; `parent` names the object of ours that it hangs below."""
+    if mark.is_on(live.fields):
+        annotations = live.annotations
+        namespace = annotations.get("namespace", "")
+        reason = "carries our mark, and nothing in the store wants it"
+        detail = {"annotations": annotations}
+        return Finding(live.uuid, live.type, live.fq_name, namespace, Problem.ORPHAN, reason, detail)
+    if parent is None or (live.type, live.fq_name.rpartition(":")[2]) in _MADE_BY_CONTRAIL:
+        return None
+    reason = f"hangs below {parent}, and is not ours: left alone"
+    return Finding(live.uuid, live.type, live.fq_name, "", Problem.FOREIGN, reason)
+
+
+def judge_link(wanted: Wanted, live: Iterable[LiveLink]) -> Finding | None:
+    """What is wrong with a link, given the references to its target that Contrail has."""
+    link = Link.from_body(wanted.row.body)
+    found = [reference for reference in live if is_from_owner(link, reference)]
+    if not found:
+        return missing(wanted)
+    target = {"to": list(link.target_fq_name)}
+    for reference in found:
+        if is_same("link_refs", [{**target, "attr": link.attr}], [{**target, "attr": reference.attr}]):
+            return None
+    return _changed(wanted, {"attr": [link.attr, found[0].attr]})
+
+
+def is_from_owner(link: Link, live: LiveLink) -> bool:
+    """Whether a reference is from the owner that the link names (see applier/owners.py)."""
+    if live.owner_type != link.owner_type or live.target_uuid != link.target_uuid:
+        return False
+    if link.owner_uuid is not None:
+        return live.owner_uuid == link.owner_uuid
+    if live.owner_fq_name == joined(link.owner_fq_name):
+        return True
+    if link.owner_type != ROUTER:
+        return False
+    by_address = bool(link.owner_address) and live.owner_address == link.owner_address
+    return by_address or live.owner_fq_name.rpartition(":")[2].lower() == link.owner_fq_name[-1].lower()
+
+
+def _changed(wanted: Wanted, fields: Mapping[str, list[Json]]) -> Finding:
+    names = ", ".join(fields)
+    detail = {name: [_cut(value) for value in values] for name, values in list(fields.items())[:_MOST_FIELDS]}
+    return _found(wanted, Problem.CHANGED, f"differs in {names}", detail)
+
+
+def _found(wanted: Wanted, problem: Problem, reason: str, detail: Mapping[str, Json]) -> Finding:
+    row = wanted.row
+    return Finding(row.uuid, row.type, row.fq_name, wanted.namespace, problem, reason, detail)
+
+
+def _cut(value: Json) -> Json:
+    """The value, or the begin of its text where it is long: a finding is for a person."""
+    text = msgspec.json.encode(value, order="sorted").decode()
+    return value if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
