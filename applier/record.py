@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine, text
 
 from applier.backoff import delay
 from applier.blockers import hold, release
-from applier.rows import Result, Row, Status, label
+from applier.rows import HELD_BACK, Result, Row, Status, label
 from schemas.contrail.objects import LINK
 from schemas.store.engine import is_serialization_failure, store_errors
 
@@ -33,6 +33,7 @@ _STATES = text("""
          AS v(uuid, generation, status, attempts, reason, delay)
     WHERE a.object_uuid = v.uuid AND a.desired_generation = v.generation
       AND (a.status <> 'applied' OR v.status = 'applied')
+      AND (a.status <> 'dead' OR v.status = 'applied' OR NOT starts_with(a.reason, :held))
     RETURNING a.object_uuid::text
 """)
 # A call about an older generation ended after a newer one was applied, by another applier: Contrail may have the
@@ -194,6 +195,7 @@ def _store_states(connection: Connection, results: Sequence[Result]) -> set[str]
         "attempts": [r.attempts for r in results],
         "reasons": [_clean(_reason(r, names)) for r in results],
         "delays": [r.delay for r in results],
+        "held": HELD_BACK,  # by an adoption while the row was under way
     }
     return set(connection.scalars(_STATES, values))
 

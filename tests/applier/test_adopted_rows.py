@@ -12,7 +12,7 @@ from applier.aliases import as_known
 from applier.outcome import Outcome, Verdict
 from applier.record import record
 from applier.results import result_of
-from applier.rows import Alias, Result, Row, Status
+from applier.rows import HELD_BACK, Alias, Result, Row, Status
 from applier.settings import ApplierSettings
 from applier.work import load
 from schemas.contrail.objects import joined
@@ -147,3 +147,16 @@ def test_an_alias_goes_with_its_row(store: DesiredStore) -> None:
     record(store.engine, [Result(going, Status.APPLIED)])
     with store.engine.connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM adopted_object")) == 0
+
+
+@pytest.mark.postgres
+def test_what_adoption_holds_back_is_not_let_go_by_a_result_that_was_under_way(store: DesiredStore) -> None:
+    store.put(*BOOTSTRAP)
+    rows = loaded(store)
+    with store.engine.begin() as connection:
+        held = text("UPDATE apply_state SET status = 'dead', reason = :reason WHERE object_uuid = :uuid")
+        connection.execute(held, {"uuid": NETWORK.uuid, "reason": f"{HELD_BACK}two of them"})
+    record(store.engine, [Result(rows[NETWORK.uuid], Status.BLOCKED, "waits")])
+    assert store.states()[NETWORK.uuid].status == "dead"
+    record(store.engine, [Result(rows[NETWORK.uuid], Status.APPLIED)])
+    assert store.states()[NETWORK.uuid].status == "applied"
