@@ -23,7 +23,7 @@ from console.snapshot import Snapshot
 from console.state import StateDirectory
 from console.supervisor import Service, Standing, Supervised, Supervisor
 from schemas.errors import SettingsError, StoreUnavailable
-from schemas.settings import ENV_PREFIX, BusSettings, DatabaseSettings, KafkaSettings, from_env
+from schemas.settings import ENV_PREFIX, BusSettings, ContrailSettings, DatabaseSettings, KafkaSettings, from_env
 from schemas.store.engine import connect
 from translator.settings import TranslatorSettings
 
@@ -134,7 +134,8 @@ class Pipeline:
         if isinstance(self.plan.feed, Followed):
             probes.kubernetes_api(self.plan.feed.kubeconfig, self._environ.get(f"{ENV_PREFIX}WATCHERS_CONTEXT", ""))
         if self.plan.contrail:
-            probes.contrail_api(self.plan.contrail)
+            named = {**self._environ, f"{ENV_PREFIX}CONTRAIL_URLS": self.plan.contrail}
+            probes.contrail_api(from_env(ContrailSettings, named))
 
     def _start_postgres(self) -> str:
         self._say("starting PostgreSQL")
@@ -189,7 +190,7 @@ class Pipeline:
             self._go_on()
             self.supervisor.tick()
             try:
-                return probes.contrail_api(url)
+                return probes.contrail_api(ContrailSettings(urls=(url,)))
             except SettingsError as error:
                 standing = supervised.standing()
                 if time.monotonic() > deadline or standing.restarts >= START_TRIES:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-import requests
 from sqlalchemy import Engine
 
-from schemas.errors import ContrailKubeError, SettingsError
+from applier.client import ContrailClient
+from applier.outcome import Call, Verdict, classify
+from schemas.errors import ContrailDenied, ContrailKubeError, ContrailUnavailable, SettingsError
+from schemas.settings import ContrailSettings
 from schemas.store.migrate import migrate
 from watchers.connection import Connection, from_kubeconfig
 
@@ -29,25 +32,31 @@ def database(engine: Engine) -> None:
         ) from error
 
 
-def contrail_api(url: str) -> None:
-    """The Contrail config API answers at its root."""
-    session = requests.Session()
-    session.trust_env = False
+def contrail_api(settings: ContrailSettings) -> None:
+    """One of the endpoints answers as a Contrail config API does, and lets us ask."""
+    settings = replace(
+        settings,
+        connect_timeout=min(TIMEOUT, settings.connect_timeout),
+        read_timeout=min(TIMEOUT, settings.read_timeout),
+    )
+    where = f"the Contrail API at {', '.join(settings.urls)}"
+    client = ContrailClient(settings, pool_size=1)
     try:
-        answer = session.get(url, timeout=TIMEOUT)
-    except requests.RequestException as error:
+        answer = client.fqname_to_id("global-system-config", ["default-global-system-config"])
+    except ContrailDenied as error:
+        raise SettingsError(f"{where} cannot be asked: {error}") from error
+    except ContrailUnavailable as error:
         raise SettingsError(
-            f"the Contrail API at {url} does not answer ({_cause(error)}). Check --contrail-api and that the API runs "
+            f"{where} does not answer ({error}). Check --contrail-api and that the API runs "
             "(or leave it out: then a simulated one is started)"
         ) from error
     finally:
-        session.close()
-    if answer.status_code in (401, 403):
-        raise SettingsError(f"the Contrail API at {url} refuses us: {answer.status_code} {answer.text[:200].strip()}")
-    if answer.status_code >= 500 or "href" not in answer.text:
-        raise SettingsError(
-            f"what answers at {url} is no Contrail API: {answer.status_code} {answer.text[:100].strip()!r}"
-        )
+        client.close()
+    outcome = classify(Call.LOOKUP, answer)
+    if outcome.verdict is Verdict.DENIED:
+        raise SettingsError(f"{where} refuses us: {outcome.reason}")
+    if outcome.verdict not in (Verdict.DONE, Verdict.GONE):
+        raise SettingsError(f"what answers is no Contrail API, or not well: {where}: {outcome.reason}")
 
 
 def brokers(servers: Sequence[str]) -> None:
@@ -86,14 +95,3 @@ def kubernetes_api(kubeconfig: Path, context: str) -> None:
         raise SettingsError(f"the Kubernetes API of --kubeconfig {kubeconfig} is not usable: {error}") from error
     finally:
         connection.close()
-
-
-def _cause(error: BaseException) -> str:
-    """The innermost reason of an HTTP client's nested error."""
-    reason: object = error
-    while isinstance(reason, BaseException):
-        inner = getattr(reason, "reason", None) or next((a for a in reason.args if isinstance(a, BaseException)), None)
-        if not isinstance(inner, BaseException):
-            break
-        reason = inner
-    return str(reason).rpartition(": ")[2].strip("')>")

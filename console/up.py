@@ -65,7 +65,7 @@ class Signals:
 @click.option("--log", type=click.Path(path_type=Path), help="Read this recorded log directory; it is not written to.")
 @click.option("--kafka", metavar="SERVERS", default="", help="Use these Kafka brokers (host:port,…) as the bus.")
 @click.option("--database", metavar="URL", default="", help="Use this PostgreSQL database; it is migrated.")
-@click.option("--contrail-api", metavar="URL", default="", help="Use this Contrail config API.")
+@click.option("--contrail-api", metavar="URLS", default="", help="Use this Contrail config API (http://host:port,…).")
 @click.option("--state", type=click.Path(path_type=Path), help="Keep everything in this directory, and go on from it.")
 @click.option("--resume", is_flag=True, help="The database of --database was filled by such a run before.")
 @click.option("--once", is_flag=True, help="Also with a terminal: end when everything is applied.")

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -13,8 +14,10 @@ import pytest
 
 from console import probes
 from schemas.errors import SettingsError
-from schemas.settings import DatabaseSettings
+from schemas.settings import ContrailSettings, DatabaseSettings
 from schemas.store.engine import connect
+from simulators.contrail.access import with_password
+from simulators.contrail.server import ContrailSimulator
 
 NOWHERE = "127.0.0.1:1"
 """Port 1 of the loopback: nobody listens there."""
@@ -23,6 +26,10 @@ NOWHERE = "127.0.0.1:1"
 @contextmanager
 def _server(status: int, body: bytes) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.do_GET()
+
         def do_GET(self) -> None:
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
@@ -57,24 +64,38 @@ def _kubeconfig(path: Path, server: str) -> Path:
 
 
 def test_an_api_that_answers_like_contrail_is_taken() -> None:
-    with _server(200, b'{"href": "http://x", "links": []}') as url:
-        probes.contrail_api(url)
+    with _server(200, b'{"uuid": "x"}') as url:
+        probes.contrail_api(ContrailSettings(urls=(url,)))
+
+
+def test_credentials_are_used_and_a_second_endpoint_is_enough() -> None:
+    with ContrailSimulator(guard=with_password("kube", "secret")) as contrail:
+        settings = ContrailSettings(
+            urls=(f"http://{NOWHERE}", contrail.url), auth="basic", user="kube", password="secret"
+        )
+        probes.contrail_api(settings)
+        with pytest.raises(SettingsError, match="asked as user 'kube' with basic authentication"):
+            probes.contrail_api(replace(settings, password="wrong"))
 
 
 def test_an_unreachable_contrail_api_is_named() -> None:
     with pytest.raises(
         SettingsError, match=r"Contrail API at http://127\.0\.0\.1:1 does not answer .*refused.*--contrail"
     ):
-        probes.contrail_api(f"http://{NOWHERE}")
+        probes.contrail_api(ContrailSettings(urls=(f"http://{NOWHERE}",)))
 
 
 @pytest.mark.parametrize(
     ("status", "body", "message"),
-    [(401, b"who are you", "refuses us: 401 who are you"), (200, b"<html>", "is no Contrail API"), (503, b"", "503")],
+    [
+        (401, b"who are you", "refuses us: Contrail answered 401: who are you"),
+        (200, b"<html>", "is no Contrail API"),
+        (503, b"", "503"),
+    ],
 )
 def test_what_is_no_contrail_api_of_ours_is_named(status: int, body: bytes, message: str) -> None:
     with _server(status, body) as url, pytest.raises(SettingsError, match=message):
-        probes.contrail_api(url)
+        probes.contrail_api(ContrailSettings(urls=(url,)))
 
 
 def test_an_unreachable_database_is_named_without_its_password() -> None:
