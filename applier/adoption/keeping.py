@@ -6,7 +6,7 @@ the MAC address that a running pod has.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from applier.adoption.matching import Pair
@@ -83,9 +83,18 @@ def _keep(alias: Alias, pair: Pair, aliases: Aliases) -> Alias:
     }
     if wanted.type == INTERFACE and live.pairs.get("index") not in (None, wanted.pair("index")):
         kept["annotations"] = live.fields["annotations"]  # the agent on the node counts the pod's interfaces by it
+    for name, refs in desired.items():
+        if name.endswith("_refs") and name not in kept and (more := _beyond(refs, live.fields.get(name) or ())):
+            kept[name] = [*refs, *without_servers(more)]
     undesired = (name for name in wire.managed_fields(wanted.type) if name not in desired)
     kept |= {name: None for name in undesired if live.fields.get(name) not in _EMPTY}
     return Alias(alias.uuid, alias.type, alias.fq_name, alias.contrail_uuid, alias.contrail_fq_name, kept)
+
+
+def _beyond(desired: Sequence[Json], there: Sequence[Json]) -> list[Json]:
+    """References that somebody added to those that are desired: a policy on a network, a group on an interface."""
+    names = [ref["to"] for ref in desired]
+    return [{"to": ref["to"], "uuid": ref["uuid"], "attr": ref.get("attr")} for ref in there if ref["to"] not in names]
 
 
 def _fields(pair: Pair, alias: Alias | None, aliases: Aliases) -> wire.Fields:

@@ -7,7 +7,7 @@ from typing import Any
 from applier.adoption.keeping import Takeover, take_over
 from applier.adoption.matching import match
 from applier.adoption.objects import Live, Wanted
-from tests.applier.adoption.values import There, bootstrap, cluster_of, live, of_namespace, of_pod, refs
+from tests.applier.adoption.values import DOMAIN, There, bootstrap, cluster_of, live, of_namespace, of_pod, refs
 
 
 def takeovers(contrail: There, *wanted: Wanted) -> dict[str, Takeover]:
@@ -57,6 +57,29 @@ def test_a_network_keeps_what_its_pods_live_by() -> None:
     assert found.alias.kept["fabric_snat"] is True
     assert found.alias.kept["route_target_list"] is None
     assert found.changes == ("annotations", "network_policy_refs")
+
+
+def test_references_that_somebody_added_stay_beside_those_that_are_desired() -> None:
+    contrail = There()
+    _, interface, _ = contrail.pod("web-0")
+    contrail.objects.remove(interface)
+    theirs = live("security-group", DOMAIN, "k8s-shop", "opened-by-hand", mark=None)
+    contrail.objects.append(changed(interface, security_group_refs=refs(theirs)))
+    nested = live("network-policy", *contrail.home.fq_name, "k8s-nested-underlay-np", mark=None)
+    attr = {"sequence": {"major": 1, "minor": 0}}
+    contrail.objects[1] = changed(contrail.network, network_policy_refs=[{**refs(nested)[0], "attr": attr}])
+    found = takeovers(contrail, *of_namespace("shop"), *of_pod("shop", "web-0"))
+    for type_, field, added in (
+        ("virtual-machine-interface", "security_group_refs", theirs),
+        ("virtual-network", "network_policy_refs", nested),
+    ):
+        alias = found[type_].alias
+        assert alias is not None
+        assert not found[type_].fault
+        names = [tuple(ref["to"]) for ref in alias.kept[field]]
+        assert added.fq_name in names
+        assert len(names) > 1  # and what is desired
+        assert field in found[type_].changes  # because that is not there yet
 
 
 def test_what_cannot_change_is_told_and_not_fought_over() -> None:
