@@ -33,6 +33,8 @@ class Agenda:
     def __init__(self) -> None:
         self._waiting: dict[str, _Waiting] = {}
         self._dependents: dict[str, set[str]] = {}
+        self._begun: deque[str] = deque()
+        """Writes that waited for others of the agenda: the rest of pods that were begun."""
         self._writes: deque[str] = deque()
         self._deletes: deque[str] = deque()
         self._running: dict[str, Row] = {}
@@ -71,10 +73,13 @@ class Agenda:
         """The next row to run, None if none is ready.
 
         Deletes come after the rest, because what holds them may be among it; but every fourth row is one, so that
-        a flood of new objects does not keep names and addresses from being freed.
+        a flood of new objects does not keep names and addresses from being freed. Of the writes, those come first
+        that others made possible: pods that were begun are finished, in the order in which they got so far, before
+        more are begun.
         """
         self._taken += 1
-        turn = (self._writes, self._deletes) if self._taken % 4 else (self._deletes, self._writes)
+        writes = (self._begun, self._writes)
+        turn = (*writes, self._deletes) if self._taken % 4 else (self._deletes, *writes)
         for queue in turn:
             while queue:
                 waiting = self._waiting.get(uuid := queue.popleft())
@@ -131,14 +136,19 @@ class Agenda:
     @property
     def is_stuck(self) -> bool:
         """Whether rows wait for each other: possible only where two plans, both right, contradict each other."""
-        return bool(self._waiting) and not self._running and not self._writes and not self._deletes
+        return bool(self._waiting) and not self._running and not self.ready
+
+    @property
+    def ready(self) -> int:
+        """Rows that can run now, about: some may have been replaced."""
+        return len(self._begun) + len(self._writes) + len(self._deletes)
 
     def drop_waiting(self) -> None:
         """Forget what has not begun: the store still has it."""
         self._waiting.clear()
         self._dependents.clear()
-        self._writes.clear()
-        self._deletes.clear()
+        for queue in (self._begun, self._writes, self._deletes):
+            queue.clear()
 
     def _failure_of(self, needs: frozenset[str]) -> str:
         for need in sorted(needs):
@@ -157,7 +167,7 @@ class Agenda:
         for other in left:
             self._dependents.setdefault(other, set()).add(uuid)
         if not left:
-            self._queue(step.row).append(uuid)
+            (self._deletes if step.row.absent else self._writes).append(uuid)
 
     def _end(self, row: Row, failure: str = "") -> None:
         self._waiting.pop(row.uuid, None)
@@ -185,8 +195,4 @@ class Agenda:
         if waiting is not None and uuid in waiting.left:
             waiting.left.discard(uuid)
             if not waiting.left:
-                # Before what has not begun at all: a pod that was begun is finished first.
-                self._queue(waiting.step.row).appendleft(dependent)
-
-    def _queue(self, row: Row) -> deque[str]:
-        return self._deletes if row.absent else self._writes
+                (self._deletes if waiting.step.row.absent else self._begun).append(dependent)

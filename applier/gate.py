@@ -41,7 +41,6 @@ class Gate:
 
     def __init__(self, ceiling: int, *, url: str, health: Health) -> None:
         self._pace = Pace(ceiling)
-        self._ceiling = ceiling
         self._health = health
         self._limit = 0
         self._url = url
@@ -54,9 +53,8 @@ class Gate:
 
     @property
     def limit(self) -> int:
-        """Objects that may be under way. At full pace half as many again queue for the threads, so that none idles."""
-        allowed = self._pace.limit
-        return allowed if allowed < self._ceiling else allowed + (allowed + 1) // 2
+        """Objects that may be under way."""
+        return self._pace.limit
 
     @property
     def opens_at(self) -> float:

@@ -1,4 +1,4 @@
-"""Loads work when it is due, in a thread of its own (shell), and holds the shards that it is loaded from."""
+"""Loads work when it is due and plans it, in a thread of its own (shell); holds the shards that it is loaded from."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from applier.backoff import delay
 from applier.lease import Lease
+from applier.plan import Plan, plan
 from applier.settings import ApplierSettings
 from applier.shards import Shards
 from applier.work import Work, load
@@ -27,7 +28,7 @@ PART = "store"
 Held = Mapping[str, int]
 """Generations under way, by uuid."""
 Tell = Callable[[Callable[[], None]], None]
-Then = Callable[[Work, Held], None]
+Then = Callable[[Plan], None]
 
 
 class Loader:
@@ -94,8 +95,7 @@ class Loader:
     def load_if_due(self, held: Callable[[], Held], then: Then, lost: Callable[[], None]) -> None:
         """Begin a load if it is time.
 
-        `held` tells what is under way; `then` gets the work and what was under way when it was loaded; `lost` is
-        called if the shards may be another's now.
+        `held` tells what is under way; `then` gets the plan; `lost` is called if the shards may be another's now.
         """
         now = time.monotonic()
         if now >= self.due_at:
@@ -119,7 +119,10 @@ class Loader:
             with self._shards.session() as connection:
                 shards, limit = self._shards.held, self._settings.load_limit
                 work = load(connection, cluster=self._cluster, shards=shards, held=held, limit=limit)
-            self._tell(partial(self._loaded, work, held, then))
+            # What was under way when the store was read may have been recorded since: it counts as under way still,
+            # because the store as it was read does not show it as done.
+            planned = plan(work.rows, work.edges, work.neighbours, held=held.keys())
+            self._tell(partial(self._loaded, work, planned, then))
         except StoreUnavailable as error:
             self._tell(partial(self._failed, str(error), lost))
         except Exception as error:
@@ -137,7 +140,7 @@ class Loader:
         self._loading = False
         self._touch_at = time.monotonic() + self._lease.refresh_interval
 
-    def _loaded(self, work: Work, held: Held, then: Then) -> None:
+    def _loaded(self, work: Work, planned: Plan, then: Then) -> None:
         self._touched()
         if self._failures:
             logger.info("the store is back")
@@ -149,7 +152,7 @@ class Loader:
             self.wake_in(work.next_due)
         if self._shards.wants_more:
             self.wake_in(self._settings.takeover_interval)
-        then(work, held)
+        then(planned)
 
     def _failed(self, reason: str, lost: Callable[[], None]) -> None:
         self._loading = False

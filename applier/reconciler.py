@@ -1,15 +1,18 @@
 """The loop that makes Contrail follow the store (shell): load, plan, apply in parallel, record.
 
-One thread decides, on events only; calls, loads and commits run in others. So nothing waits for a slow object but
-what needs it, and new work joins what is under way. All state that matters is in the store: killed at any point,
-the next run goes on from there.
+One thread decides, on events only; calls, loads and commits run in others. A thread that has applied a row goes on
+with what that made possible, or with whatever else can run, without asking the deciding one: handing over costs as
+much as a call. So nothing waits for a slow object but what needs it, and new work joins what is under way. All state
+that matters is in the store: killed at any point, the next run goes on from there.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import random
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,24 +25,29 @@ from applier import metrics
 from applier.agenda import Agenda
 from applier.gate import Gate
 from applier.lease import Lease
-from applier.loader import Held, Loader
-from applier.observe import CHUNK
-from applier.outcome import Outcome
-from applier.plan import Blocked, plan
+from applier.loader import Loader
+from applier.outcome import Outcome, Verdict
+from applier.plan import Blocked, Plan
 from applier.record import Recorded
 from applier.recorder import Recorder
 from applier.results import blocked_by, result_of
 from applier.rows import Result, Row, Status
 from applier.settings import ApplierSettings
 from applier.tally import Tally
+from applier.unread import Unread
 from applier.wakeups import Wakeups
-from applier.work import Work
 from applier.worker import Worked, Worker
 from schemas.health import Health
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+UNRECORDED = 4
+"""So many times `load_limit` objects are held at most, with those that are applied and not recorded."""
+_BUSY_FACTOR = 10
+"""While more waits than can run, results and new addresses wait so many times longer for others: the same calls and
+commits then do for more of them, and nobody gets anything later, because what waits comes first."""
 
 
 class Reconciler:
@@ -58,6 +66,8 @@ class Reconciler:
         self._worker = worker
         self._settings = settings
         self._health = health
+        self._lock = threading.Lock()
+        """Guards all that follows; held for moments only, never over a call or a statement."""
         self._agenda = Agenda()
         self._gate = Gate(settings.concurrency, url=worker.url, health=health)
         self._tally = Tally()
@@ -71,7 +81,6 @@ class Reconciler:
             done=lambda results, recorded: self._events.put(partial(self._on_recorded, results, recorded)),
             died=lambda error: self._events.put(partial(_raise, error)),
             health=health,
-            linger=settings.record_linger,
         )
         self._wakeups = Wakeups(engine, woken=lambda shards: self._events.put(partial(self._loader.woken, shards)))
         self._pool = ThreadPoolExecutor(settings.concurrency, thread_name_prefix="apply")
@@ -79,8 +88,7 @@ class Reconciler:
         self._stopping = False
         self._calls = 0
         self._probing = False
-        self._unread: list[Row] = []
-        self._read_at = float("inf")
+        self._unread = Unread()
 
     def run(self) -> None:
         """Work until `stop` is called; then let calls under way end, record them, and give the shards back."""
@@ -97,39 +105,46 @@ class Reconciler:
     def stop(self) -> None:
         """Make `run` return soon; may be called from any thread and from a signal handler."""
         self._stopping = True
-        self._events.put(lambda: None)
+        self._events.put(_nothing)
 
     def _step(self) -> None:
         self._health.beat("reconciler", within=60.0)
-        self._handle_events(self._patience())
-        self._dispatch()
-        if self._agenda.unfinished < self._settings.load_limit:
-            self._loader.load_if_due(self._agenda.begin_load, self._on_loaded, self._agenda.drop_waiting)
-        self._loader.touch_if_due(self._agenda.drop_waiting)
-        if report := self._tally.report(idle=not self._agenda, now=time.monotonic()):
-            logger.info("round %s", report)
+        events = self._await_events(self._patience())
+        with self._lock:
+            for event in events:
+                event()
+            self._dispatch()
+            if self._has_room:
+                self._loader.load_if_due(self._agenda.begin_load, self._on_loaded, self._agenda.drop_waiting)
+            self._loader.touch_if_due(self._agenda.drop_waiting)
+            if report := self._tally.report(idle=not self._agenda, now=time.monotonic()):
+                logger.info("round %s", report)
 
-    def _handle_events(self, patience: float) -> None:
-        try:
-            self._events.get(timeout=patience)()
+    @property
+    def _has_room(self) -> bool:
+        """Whether more work is worth loading; not while results pile up that the store does not take."""
+        limit = self._settings.load_limit
+        return self._agenda.unfinished < limit and len(self._agenda) < UNRECORDED * limit
+
+    def _await_events(self, patience: float) -> list[Callable[[], None]]:
+        events: list[Callable[[], None]] = []
+        with contextlib.suppress(queue.Empty):
+            events.append(self._events.get(timeout=patience))
             while True:
-                self._events.get_nowait()()
-        except queue.Empty:
-            return
+                events.append(self._events.get_nowait())
+        return events
 
     def _patience(self) -> float:
         now = time.monotonic()
-        times = [now + 5.0, self._read_at, self._loader.touch_at]
-        if self._agenda.unfinished < self._settings.load_limit:
-            times.append(self._loader.due_at)
-        if self._gate.is_shut(now):
-            times.append(self._gate.opens_at)
+        with self._lock:
+            times = [now + 5.0, self._unread.due_at, self._loader.touch_at]
+            if self._has_room:
+                times.append(self._loader.due_at)
+            if self._gate.is_shut(now):
+                times.append(self._gate.opens_at)
         return max(0.0, min(times) - now)
 
-    def _on_loaded(self, work: Work, held: Held) -> None:
-        # What was under way when the store was read may have been recorded since: it counts as under way still,
-        # because the store as it was read does not show it as done.
-        planned = plan(work.rows, work.edges, work.neighbours, held=held.keys() | self._agenda.held.keys())
+    def _on_loaded(self, planned: Plan) -> None:
         self._record_blocked(self._agenda.add(planned))
 
     def _probe(self) -> None:
@@ -149,8 +164,7 @@ class Reconciler:
             return
         if len(self._agenda) and not self._loader.is_certain:
             return  # what waits may be another's by now; asking the store comes back here
-        while not self._gate.is_shut(now) and self._calls < self._gate.limit and (row := self._agenda.take()):
-            self._submit(self._pool, partial(self._apply, row, self._lease.session), self._on_worked)
+        self._start_what_can_run(now)
         if self._gate.is_waiting and not self._calls and not self._gate.is_shut(now):
             self._probe()
         if self._agenda.is_stuck and not self._calls and not self._unread:
@@ -160,9 +174,45 @@ class Reconciler:
         metrics.HELD.set(len(self._agenda))
         metrics.RUNNING.set(self._calls)
 
-    def _apply(self, row: Row, session: int) -> Worked:
-        with self._lease.since(session):
-            return self._worker.apply(row)
+    def _start_what_can_run(self, now: float) -> None:
+        while (row := self._take(now)) is not None:
+            self._pool.submit(self._work, row, self._lease.session)
+
+    def _take(self, now: float) -> Row | None:
+        if self._gate.wants_probe or self._gate.is_shut(now) or self._calls >= self._gate.limit:
+            return None
+        row = self._agenda.take()
+        if row is not None:
+            self._calls += 1
+        return row
+
+    def _work(self, row: Row | None, session: int) -> None:
+        """Apply a row, and go on with others while there are any (in a thread of the pool)."""
+        try:
+            while row is not None:
+                began = time.monotonic()
+                with self._lease.since(session):
+                    worked = self._worker.apply(row)
+                with self._lock:
+                    row, session = self._next(worked, began), self._lease.session
+        except Exception as error:
+            self._events.put(partial(_raise, error))
+
+    def _next(self, worked: Worked, began: float) -> Row | None:
+        """Take note of what came of a row; returns the next one for this thread."""
+        now = time.monotonic()
+        read_at, had_room = self._unread.due_at, self._has_room
+        self._calls -= 1
+        self._on_worked(worked, began=began, now=now)
+        # After a doubt about the shards, the deciding thread finds out whether they are still ours.
+        is_late = worked.outcome.verdict is Verdict.LATE
+        row = None if self._stopping or is_late else self._take(now)
+        if row is not None:
+            self._start_what_can_run(now)
+        may_load = self._has_room and not had_room
+        if row is None or may_load or self._unread.is_full or self._unread.due_at < read_at:
+            self._events.put(_nothing)
+        return row
 
     def _submit(self, pool: ThreadPoolExecutor, work: Callable[[], T], then: Callable[..., None]) -> None:
         def ended(began: float, found: T) -> None:
@@ -176,21 +226,16 @@ class Reconciler:
         self._calls += 1
         pool.submit(perform)
 
-    def _on_worked(self, worked: Worked, *, began: float) -> None:
+    def _on_worked(self, worked: Worked, *, began: float, now: float) -> None:
         self._gate.note(worked.outcome, began=began)
         if worked.unread:
-            self._unread.append(worked.row)
-            self._read_at = min(self._read_at, time.monotonic() + self._settings.address_linger)
+            self._unread.add(worked.row, read_by=now + self._linger(self._settings.address_linger))
         else:
             self._finish([worked])
 
     def _read_addresses(self, now: float) -> None:
-        # Nothing under way can add to the batch, or the first of it has waited long enough.
-        if not self._unread or (self._calls and now < self._read_at and len(self._unread) < CHUNK):
-            return
-        batch, self._unread = self._unread[:CHUNK], self._unread[CHUNK:]
-        self._read_at = now if self._unread else float("inf")
-        self._submit(self._address_pool, partial(self._worker.read_addresses, batch), self._on_addresses)
+        if batch := self._unread.take(now, more_may_come=self._calls > 0):
+            self._submit(self._address_pool, partial(self._worker.read_addresses, batch), self._on_addresses)
 
     def _on_addresses(self, found: Sequence[Worked], *, began: float) -> None:
         self._gate.note(found[0].outcome, began=began)
@@ -208,18 +253,22 @@ class Reconciler:
             if result.done:
                 self._agenda.done(row.uuid)
             else:
-                _log_failure(result, outcome)
                 blocked += self._agenda.failed(row.uuid, outcome.reason)
         observed = sum(result.observation is not None for result in results)
         metrics.ADDRESSES.inc(observed)
-        self._recorder.put(results, urgent=observed > 0 or not self._calls)
+        urgent = observed > 0 or not self._calls
+        self._recorder.put(results, within=0.0 if urgent else self._linger(self._settings.record_linger))
         self._record_blocked(blocked)
+
+    def _linger(self, seconds: float) -> float:
+        is_busy = self._agenda.ready > self._settings.concurrency
+        return _BUSY_FACTOR * seconds if is_busy else seconds
 
     def _record_blocked(self, blocked: Iterable[Blocked]) -> None:
         results = [
             blocked_by(found.row, found.reason, settings=self._settings, jitter=random.random()) for found in blocked
         ]
-        self._recorder.put(results, urgent=False)
+        self._recorder.put(results, within=self._linger(self._settings.record_linger))
 
     def _on_recorded(self, results: Sequence[Result], recorded: Recorded) -> None:
         if self._agenda.recorded(result.row.uuid for result in results) or recorded.stale:
@@ -229,16 +278,20 @@ class Reconciler:
         if waits:
             self._loader.wake_in(min(waits))
         for result in results:
-            metrics.RESULTS.labels(str(result.status)).inc()
+            _RESULTS[result.status].inc()
         metrics.STALE.inc(recorded.stale)
         self._tally.add(results, stale=recorded.stale, now=time.monotonic())
 
     def _drain(self) -> None:
-        self._agenda.drop_waiting()
         deadline = time.monotonic() + self._settings.drain_timeout
+        with self._lock:
+            self._agenda.drop_waiting()
         while (self._calls or self._unread) and time.monotonic() < deadline:
-            self._handle_events(min(0.5, max(0.0, self._read_at - time.monotonic())))
-            self._read_addresses(time.monotonic())
+            events = self._await_events(min(0.5, max(0.0, self._unread.due_at - time.monotonic())))
+            with self._lock:
+                for event in events:
+                    event()
+                self._read_addresses(time.monotonic())
 
     def _close(self) -> None:
         self._wakeups.close()
@@ -249,23 +302,12 @@ class Reconciler:
         self._health.ended("reconciler")
 
 
+_RESULTS = {status: metrics.RESULTS.labels(str(status)) for status in Status}
+
+
+def _nothing() -> None:
+    """An event of which nothing is to be known but that there is something to decide."""
+
+
 def _raise(error: Exception) -> None:
     raise error
-
-
-def _log_failure(result: Result, outcome: Outcome) -> None:
-    row = result.row
-    level = logging.DEBUG
-    if result.status is Status.DEAD:
-        level = logging.ERROR
-    elif result.attempts == 1 and result.status is Status.FAILED:
-        level = logging.WARNING
-    logger.log(
-        level,
-        "%s uuid=%s status=%s attempts=%d: %s",
-        row.label,
-        row.uuid,
-        result.status,
-        result.attempts,
-        outcome.reason,
-    )

@@ -160,6 +160,26 @@ def test_a_pod_that_was_begun_is_finished_first() -> None:
     assert taken(agenda) == ["a-vmi", "b"]
 
 
+def test_pods_that_were_begun_are_finished_in_the_order_in_which_they_got_so_far() -> None:
+    agenda = Agenda()
+    pods = [row(f"{name}{part}") for name in "abcde" for part in ("", "-vmi")]
+    agenda.add(plan(pods, edges(*(f"{name}-vmi>{name}" for name in "abcde"))))
+    assert [agenda.take(), agenda.take(), agenda.take()] == [row("a"), row("b"), row("c")]
+    agenda.done("b")
+    agenda.done("a")
+    assert taken(agenda) == ["b-vmi", "a-vmi", "d", "e"]
+
+
+def test_ready_rows_are_counted() -> None:
+    agenda = Agenda()
+    agenda.add(plan([row("a"), row("b"), row("a-vmi"), row("c", absent=True, applied=1)], edges("a-vmi>a")))
+    assert agenda.ready == 3
+    taken(agenda)
+    assert agenda.ready == 0
+    agenda.done("a")
+    assert agenda.ready == 1
+
+
 def test_what_began_survives_a_fresh_start() -> None:
     agenda = Agenda()
     agenda.add(plan([row("vm"), row("vmi")], edges("vmi>vm")))
