@@ -128,10 +128,12 @@ class PostgresStore:
         connection = self._connection
         if connection is None:
             return
-        driver: Any = connection.connection.dbapi_connection
-        if driver is None or driver.closed:
+        if not connection.invalidated:  # else to ask for the driver's would open another, without our tables
+            driver: Any = connection.connection.dbapi_connection
+            if driver is not None and not driver.closed:
+                return
             connection.invalidate()
-            self.close()
+        self.close()
 
 
 def _wrapped(error: psycopg2.Error | DBAPIError) -> Exception:
