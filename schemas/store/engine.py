@@ -16,6 +16,13 @@ SERIALIZATION_FAILURES = frozenset({"40001", "40P01"})
 """serialization_failure and deadlock_detected: run the transaction again."""
 _MISSING_SCHEMA = frozenset({"42P01", "42703", "3F000"})
 """undefined_table, undefined_column, invalid_schema_name."""
+# A server that vanished with its host never says so: found within half a minute, not the kernel's two hours.
+_KEEP_ALIVE = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
+    "tcp_user_timeout": 30_000,
+}
 _ADVICE = (
     ("password", "are user and password of CONTRAIL_KUBE_DATABASE_URL right?"),
     ('FATAL:  role "', "make that user, or name another in CONTRAIL_KUBE_DATABASE_URL"),
@@ -58,6 +65,7 @@ def connect(
         connect_args={
             "application_name": application,
             "connect_timeout": max(1, int(settings.connect_timeout)),
+            **_KEEP_ALIVE,
             **options,
         },
         **extra,
