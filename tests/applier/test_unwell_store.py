@@ -6,11 +6,17 @@ import time
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from applier.reconciler import UNRECORDED
+from applier.service import AppliedInBackground
+from schemas.health import Health
+from schemas.settings import DatabaseSettings
+from schemas.store.engine import connect
 from simulators.contrail.server import ContrailSimulator
 from tests.applier.desired import DesiredStore
-from tests.applier.objects import BOOTSTRAP
-from tests.applier.running import applying, until, until_applied
+from tests.applier.objects import BOOTSTRAP, project
+from tests.applier.running import applying, settings_for, until, until_applied
 from tests.applier.shop import shop
 
 pytestmark = [pytest.mark.postgres, pytest.mark.process]
@@ -41,3 +47,44 @@ def test_case_52_every_database_session_killed_in_the_middle(store: DesiredStore
         until_applied(store)
     assert contrail.count("virtual-machine") == 40
     assert store.observed().keys() == {p.address.uuid for p in pods}
+
+
+def test_case_53_what_the_store_does_not_take_bounds_what_is_done(
+    store: DesiredStore, contrail: ContrailSimulator
+) -> None:
+    for n in range(60):
+        store.put(project(f"ns-{n}"), namespace=f"ns-{n}")
+    health = Health()
+    with store.engine.connect() as idle, idle.begin():
+        idle.execute(text("LOCK TABLE apply_state IN EXCLUSIVE MODE"))
+        with applying(store, contrail, health=health, load_limit=5):
+            until(lambda: contrail.counters["POST", "project"] >= 5)
+            time.sleep(1.0)
+            assert contrail.counters["POST", "project"] <= (UNRECORDED + 1) * 5
+            idle.rollback()
+            until_applied(store)
+    assert contrail.counters["POST", "project"] == 60
+
+
+def test_case_53_a_pool_without_connections_is_told_and_waited_for(
+    store: DesiredStore, contrail: ContrailSimulator
+) -> None:
+    url = store.engine.url.render_as_string(hide_password=False)
+    engine = connect(DatabaseSettings(url=url, connect_timeout=0.3), application="applier", pool_size=2)
+    health = Health()
+    settings = settings_for(url, contrail.url)
+    with AppliedInBackground(settings, health=health, engine=engine):
+        until(lambda: not health.why_not_ready())
+        taken = []
+        with pytest.raises(PoolTimeout):
+            while True:
+                taken.append(engine.connect())
+        pods = shop(store, "web-0", "web-1")
+        until(lambda: "QueuePool limit" in health.why_not_ready().get("record", ""), told=health.why_not_ready)
+        for each in taken:
+            each.close()
+        until_applied(store)
+        until(lambda: not health.why_not_ready())
+    engine.dispose()
+    assert store.observed().keys() == {p.address.uuid for p in pods}
+    assert contrail.counters["POST", "virtual-machine"] == 2
