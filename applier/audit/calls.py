@@ -104,4 +104,4 @@ class Calls:
                 self._sleep(free_at - now)
             else:
                 return
-        raise Stopped
+        raise Stopped("the process was told to end")

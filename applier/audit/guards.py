@@ -52,13 +52,15 @@ class Standing:
     """What the store says of itself.
 
     `desired` counts the objects that it wants; `partitions` are those of the bus that the translator reads;
-    `letters` are the resources of open dead letters, '' among them for a record that nobody could read.
+    `letters` are the resources of open dead letters, '' among them for a record that nobody could read; `types` are
+    those of the objects that it wants, None where that was not looked at.
     """
 
     desired: int
     listings: tuple[Listing, ...]
     partitions: frozenset[tuple[str, int]]
     letters: frozenset[str] = frozenset()
+    types: frozenset[str] | None = None
 
 
 def why_kept(orphan: Orphan, standing: Standing, *, distance: float) -> str:
@@ -70,6 +72,7 @@ def why_kept(orphan: Orphan, standing: Standing, *, distance: float) -> str:
         or _seen_too_little(orphan, distance)
         or _not_listed_since(orphan, standing)
         or _undecided(orphan, standing)
+        or _untranslated(orphan, standing)
     )
 
 
@@ -132,3 +135,10 @@ def _undecided(orphan: Orphan, standing: Standing) -> str:
     if "" in standing.letters:
         return "kept: a record could not be read, and may be about it (dead letter)"
     return ""
+
+
+def _untranslated(orphan: Orphan, standing: Standing) -> str:
+    """A predecessor made it, for something that nothing is translated to yet: its service would be cut."""
+    if standing.types is None or orphan.type in standing.types:
+        return ""
+    return f"kept: the store wants no {orphan.type} at all, so it cannot tell which are needed"

@@ -27,6 +27,7 @@ from applier.writer import OwnerMark
 from schemas.contrail.objects import Json
 from schemas.contrail.types import type_of
 from schemas.errors import ContrailUnavailable
+from schemas.identity import ResourceKey
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +70,7 @@ class Pruner:
         self._run = run
         self._limit = limit
         self.result = Pruned()
+        self._reached: dict[str, frozenset[str]] = {}
 
     def prune(self, orphans: Sequence[Orphan], *, switched_on: bool) -> None:
         """Delete what every guard lets go; `result` tells what came of it, whatever is raised.
@@ -111,6 +113,7 @@ class Pruner:
 
     def _delete_all(self, orphans: Sequence[Orphan]) -> None:
         needs = self._needs(orphans)
+        self._reached = {orphan.uuid: _reached(orphan.uuid, needs) for orphan in orphans}
         # A node lets go of a port before its address goes back to the pool: so first the links of all machines.
         for orphan in orphans:
             if orphan.type == MACHINE and (live := self._last_look(orphan)) is not None:
@@ -158,6 +161,10 @@ class Pruner:
         store = standing.standing_of(connection, self._mark.cluster, counted=False)
         if standing.is_known(connection, orphan.uuid):
             return self._keep(orphan, "kept: the store wants it after all")
+        resource = ResourceKey.parse(orphan.resource)
+        if standing.is_there(connection, self._mark.cluster, resource, self._reached[orphan.uuid]):
+            why = f"kept: {resource} is there, so it may be in use; `applier adopt --dry-run` says more"
+            return self._keep(orphan, why)
         return self._keep(orphan, self._why_kept(orphan, store))
 
     def _unlink(self, machine: Orphan, live: Live) -> None:
@@ -218,6 +225,17 @@ class Pruner:
 def _targets(item: Mapping[str, Json], fields: Sequence[str]) -> frozenset[str]:
     found = {ref["uuid"] for name in fields for ref in item.get(name) or ()}
     return frozenset(found | {item["parent_uuid"]} if item.get("parent_uuid") else found)
+
+
+def _reached(uuid: str, needs: Mapping[str, Collection[str]]) -> frozenset[str]:
+    """The object, what it refers to or hangs below, and what these do: a pod's machine among it, whose uuid it has."""
+    found: set[str] = set()
+    left = [uuid]
+    while left:
+        if (each := left.pop()) not in found:
+            found.add(each)
+            left += needs.get(each, ())
+    return frozenset(found)
 
 
 def _order(needs: Mapping[str, Collection[str]]) -> list[str]:

@@ -91,6 +91,7 @@ class World:
         with self.engine.begin() as connection:
             for each in objects:
                 connection.execute(text("DELETE FROM desired_object WHERE uuid = :uuid"), {"uuid": each.uuid})
+                connection.execute(text("DELETE FROM k8s_resource WHERE uid = :uuid"), {"uuid": each.uuid})
 
     def age(self, seconds: float) -> None:
         """Let everything that audits saw be so much longer ago."""
