@@ -42,7 +42,7 @@ def print_warm_start(server: EmbeddedPostgres, *, objects: int, concurrency: int
         with here.apply():
             here.bootstrap()
         bare_loop(here, pods, reads=0)
-        _fill(here.store.engine, pods)
+        fill(here.store.engine, pods)
         applied = here.scalar("SELECT count(*) FROM apply_state WHERE status = 'applied'")
         before = here.calls()
         _start_and_print(here, applied, before)
@@ -67,7 +67,7 @@ def _only_reads(call: str) -> bool:
     return method == "GET" or what in ("fqname-to-id", "list-bulk-collection")
 
 
-def _fill(engine: Engine, pods: Iterable[Pod]) -> None:
+def fill(engine: Engine, pods: Iterable[Pod]) -> None:
     """COPY the pods' objects, as applied, with their edges and addresses."""
     with engine.begin() as connection:
         driver: Any = connection.connection.driver_connection
