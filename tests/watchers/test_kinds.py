@@ -81,8 +81,8 @@ def test_a_pod_keeps_what_networking_reads() -> None:
         labels={"app": "web"},
         annotations={"opencontrail.org/network": "{}"},
         owners=(
-            OwnerReference(api_version="apps/v1", kind="ReplicaSet", name="web", uid="r", controller=True),
             OwnerReference(api_version="v1", kind="ConfigMap", name="c", uid="m"),
+            OwnerReference(api_version="apps/v1", kind="ReplicaSet", name="web", uid="r", controller=True),
         ),
         node_name="node-1",
         host_network=True,
