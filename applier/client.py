@@ -8,7 +8,7 @@ because nothing was done: no connection came about, and another endpoint is ther
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -25,6 +25,8 @@ from schemas.contrail.objects import Json
 from schemas.errors import ContrailUnavailable
 from schemas.settings import ContrailSettings
 
+MaySend = Callable[[], bool]
+"""Whether a write may still be sent: asked when there is a connection, which may have taken a while."""
 _HEADERS = b"Accept: application/json\r\nAccept-Encoding: identity\r\nX-Contrail-Useragent: contrail-kube:applier\r\n"
 _NOT_WELL = (502, 503, 504)
 """Answers of an API server, or of a proxy before it, that another server may not give."""
@@ -34,8 +36,9 @@ class ContrailClient:
     """Calls to one Contrail; `pool_size` is the number of threads that call at one time.
 
     Every method raises ContrailUnavailable when no answer came: the work may or may not have been done; and
-    ContrailDenied when Keystone gives no token, which is never so after the request was sent. The constructor raises
-    SettingsError for files that cannot be used.
+    ContrailDenied when Keystone gives no token, which is never so after the request was sent. Those that write raise
+    Fenced, with nothing sent, if `may_send` says no at the last moment. The constructor raises SettingsError for
+    files that cannot be used.
     """
 
     def __init__(self, settings: ContrailSettings, *, pool_size: int = 8) -> None:
@@ -61,9 +64,9 @@ class ContrailClient:
         """The API's addresses, as set."""
         return str(self._endpoints)
 
-    def create(self, type_: str, fields: Mapping[str, Json]) -> Answer:
+    def create(self, type_: str, fields: Mapping[str, Json], *, may_send: MaySend | None = None) -> Answer:
         """`POST /<type>s`; the answer holds uuid, fq_name and parent, but nothing that was allocated."""
-        return self._call("create", "POST", f"/{type_}s", {type_: fields})
+        return self._call("create", "POST", f"/{type_}s", {type_: fields}, may_send=may_send)
 
     def read(self, type_: str, uuid: str, fields: Iterable[str] = ()) -> Answer:
         """`GET /<type>/<uuid>` with these fields only (and what the API always adds), never back references."""
@@ -72,17 +75,17 @@ class ContrailClient:
             query["fields"] = wanted
         return self._call("read", "GET", f"/{type_}/{uuid}?{urlencode(query, safe=',')}")
 
-    def update(self, type_: str, uuid: str, fields: Mapping[str, Json]) -> Answer:
+    def update(self, type_: str, uuid: str, fields: Mapping[str, Json], *, may_send: MaySend | None = None) -> Answer:
         """`PUT /<type>/<uuid>` of these fields; a reference list replaces the whole list."""
-        return self._call("update", "PUT", f"/{type_}/{uuid}", {type_: fields})
+        return self._call("update", "PUT", f"/{type_}/{uuid}", {type_: fields}, may_send=may_send)
 
-    def delete(self, type_: str, uuid: str) -> Answer:
+    def delete(self, type_: str, uuid: str, *, may_send: MaySend | None = None) -> Answer:
         """`DELETE /<type>/<uuid>`."""
-        return self._call("delete", "DELETE", f"/{type_}/{uuid}")
+        return self._call("delete", "DELETE", f"/{type_}/{uuid}", may_send=may_send)
 
-    def ref_update(self, body: Mapping[str, Json]) -> Answer:
+    def ref_update(self, body: Mapping[str, Json], *, may_send: MaySend | None = None) -> Answer:
         """`POST /ref-update`: add or delete one reference; repeating it is harmless."""
-        return self._call("ref_update", "POST", "/ref-update", body)
+        return self._call("ref_update", "POST", "/ref-update", body, may_send=may_send)
 
     def fqname_to_id(self, type_: str, fq_name: Sequence[str]) -> Answer:
         """`POST /fqname-to-id`: {'uuid'} or 404."""
@@ -109,7 +112,9 @@ class ContrailClient:
         self._endpoints.close()
         self._credentials.close()
 
-    def _call(self, operation: str, method: str, path: str, body: Json = None) -> Answer:
+    def _call(
+        self, operation: str, method: str, path: str, body: Json = None, *, may_send: MaySend | None = None
+    ) -> Answer:
         headers, content = _HEADERS, b""
         if body is not None:
             content = msgspec.json.encode(body)
@@ -117,9 +122,9 @@ class ContrailClient:
         began = time.monotonic()
         try:
             credentials = self._credentials.header()
-            endpoint, reply = self._reached(operation, method, path, headers + credentials, content)
+            endpoint, reply = self._reached(operation, method, path, headers + credentials, content, may_send)
             if reply.status == 401 and (renewed := self._credentials.renewed(credentials)) != credentials:
-                endpoint, reply = self._reached(operation, method, path, headers + renewed, content)
+                endpoint, reply = self._reached(operation, method, path, headers + renewed, content, may_send)
         finally:
             now = time.monotonic()
             _SECONDS[operation].observe(now - began)
@@ -132,7 +137,7 @@ class ContrailClient:
         return self._answer(reply, elsewhere=elsewhere)
 
     def _reached(
-        self, operation: str, method: str, path: str, headers: bytes, content: bytes
+        self, operation: str, method: str, path: str, headers: bytes, content: bytes, may_send: MaySend | None
     ) -> tuple[Endpoint, Reply]:
         """The answer of the first endpoint to which a connection comes about."""
         tried: dict[Endpoint, str] = {}
@@ -140,7 +145,7 @@ class ContrailClient:
         while endpoint is not None:
             began = time.monotonic()
             try:
-                reply = endpoint.server.exchange(method, path, headers, content)
+                reply = endpoint.server.exchange(method, path, headers, content, may_send=may_send)
             except (NotConnected, AnswerLost) as error:
                 self._count(operation, 0, endpoint)
                 now = time.monotonic()

@@ -17,6 +17,7 @@ import socket
 import ssl
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from email.message import Message
@@ -24,6 +25,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from applier.tls import Tls
+from schemas.errors import Fenced
 
 MAX_ANSWER = 64 * 1024 * 1024
 """Bytes of the longest answer that is read; lists are asked for in chunks that stay far below."""
@@ -71,15 +73,21 @@ class Server:
         self._idle: deque[_Connection] = deque()
         self._pool_size = pool_size
 
-    def exchange(self, method: str, path: str, headers: bytes, body: bytes = b"") -> Reply:
+    def exchange(
+        self, method: str, path: str, headers: bytes, body: bytes = b"", *, may_send: Callable[[], bool] | None = None
+    ) -> Reply:
         """Send a request (`headers` are whole lines, each with its end) and wait for the answer.
 
-        Raises NotConnected if nothing was sent, and AnswerLost if something may have been.
+        `may_send` is asked at the last moment: a connection may take its time. Raises Fenced if it says no,
+        NotConnected if nothing could be sent, and AnswerLost if something may have been.
         """
         if not _PLAIN(path):
             raise ValueError(f"{path!r} cannot stand in a request")
         request = b"".join((f"{method} {self._path}{path}{self._version}".encode(), headers, b"\r\n", body))
         connection = self._take() or self._connect()
+        if may_send is not None and not may_send():
+            self._give_back(connection)
+            raise Fenced(f"{method} {path} was not sent")
         try:
             reply, reusable = connection.ask(method, request, time.monotonic() + self._read_timeout)
         except (OSError, http.client.HTTPException) as error:
@@ -91,8 +99,8 @@ class Server:
         except BaseException:
             connection.close()
             raise
-        if reusable and len(self._idle) < self._pool_size:
-            self._idle.append(connection)
+        if reusable:
+            self._give_back(connection)
         else:
             connection.close()
         return reply
@@ -107,6 +115,12 @@ class Server:
         """Close the connections, and keep none from now on."""
         self._pool_size = 0
         self.drop_idle()
+
+    def _give_back(self, connection: _Connection) -> None:
+        if len(self._idle) < self._pool_size:
+            self._idle.append(connection)
+        else:
+            connection.close()
 
     def _take(self) -> _Connection | None:
         with suppress(IndexError):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from applier.aliases import managed_fields
 from applier.answer import Answer
@@ -21,7 +22,7 @@ from applier.owners import Found, Owners
 from applier.rows import Alias, Row
 from schemas.contrail import wire
 from schemas.contrail.objects import LINK, ContrailObject, Json, Link, joined
-from schemas.errors import ModelError
+from schemas.errors import Fenced, ModelError
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ def owner_of(live: Mapping[str, Json]) -> tuple[str, str] | None:
 class Writer:
     """Applies rows, one call of `apply` each; raises ContrailUnavailable when an answer is missing. Thread-safe.
 
-    Before every call that writes, `may_write` is asked whether the rows are still ours to apply.
+    Before anything that writes is sent, `may_write` is asked whether the rows are still ours to apply.
     """
 
     def __init__(
@@ -93,7 +94,7 @@ class Writer:
         fields = wire.create_fields(desired)
         if address:  # of an instance-ip made anew: a pod runs with it
             fields.setdefault(ADDRESS, address)
-        outcome = self._write(Call.CREATE, lambda: self._client.create(desired.type, fields))
+        outcome = self._write(Call.CREATE, partial(self._client.create, desired.type, fields))
         if address and is_address_refused(outcome):
             _warn_of_another_address(desired, address, outcome)
             return self._create(desired)
@@ -124,7 +125,7 @@ class Writer:
             changes = difference(wanted, live, managed)
             if not changes:
                 return Attempt(_DONE, live)
-            outcome = self._write(Call.UPDATE, lambda: self._client.update(desired.type, desired.uuid, changes))
+            outcome = self._write(Call.UPDATE, partial(self._client.update, desired.type, desired.uuid, changes))
             if outcome.verdict is not Verdict.GONE:
                 return Attempt(outcome, live)
         if outcome.verdict is Verdict.GONE:
@@ -153,7 +154,7 @@ class Writer:
         return _taken(desired, why)
 
     def _delete(self, row: Row) -> Outcome:
-        outcome = self._write(Call.DELETE, lambda: self._client.delete(row.type, row.contrail_uuid))
+        outcome = self._write(Call.DELETE, partial(self._client.delete, row.type, row.contrail_uuid))
         return _DONE if outcome.verdict is Verdict.GONE else outcome
 
     def _apply_link(self, row: Row, link: Link) -> Outcome:
@@ -168,17 +169,20 @@ class Writer:
         if row.absent:
             return _DONE  # a reference from or to nothing is no reference
         if found.uuid is None or outcome.uuid == found.uuid:
-            return Outcome(Verdict.WAIT, _missing_owner(link))
+            return Outcome(Verdict.WAIT, _missing_owner(link), foreign=True)
         return Outcome(Verdict.WAIT, f"{link.target_type} {joined(link.target_fq_name)} is not in Contrail")
 
     def _update_reference(self, row: Row, link: Link, found: Found) -> Outcome:
         if found.uuid is None:
             return found.outcome
         body = wire.ref_update(link, found.uuid, "DELETE" if row.absent else "ADD")
-        return self._write(Call.LINK, lambda: self._client.ref_update(body))
+        return self._write(Call.LINK, partial(self._client.ref_update, body))
 
-    def _write(self, call: Call, send: Callable[[], Answer]) -> Outcome:
-        return classify(call, send()) if self._may_write() else _LATE
+    def _write(self, call: Call, send: Callable[..., Answer]) -> Outcome:
+        try:
+            return classify(call, send(may_send=self._may_write))
+        except Fenced:
+            return _LATE
 
 
 def _taken(desired: ContrailObject, why: str) -> Outcome:

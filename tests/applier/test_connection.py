@@ -12,6 +12,7 @@ import pytest
 
 import applier.connection
 from applier.connection import AnswerLost, NotConnected, Server
+from schemas.errors import Fenced
 from tests.applier.scripted import Request, ScriptedServer, reply
 
 pytestmark = pytest.mark.process
@@ -60,6 +61,19 @@ def test_a_request_leaves_in_one_piece() -> None:
     head, _, body = pieces[0].partition(b"\r\n\r\n")
     assert head.splitlines()[0] == b"POST /base/x HTTP/1.1"
     assert body == b"body"
+
+
+def test_permission_is_asked_once_connected_and_nothing_is_sent_without_it() -> None:
+    with ScriptedServer(ok) as scripted, server_at(scripted.url) as server:
+        for _ in range(3):
+            with pytest.raises(Fenced, match="GET /x was not sent"):
+                server.exchange("GET", "/x", b"", may_send=lambda: False)
+        assert server.exchange("GET", "/x", b"", may_send=lambda: True).status == 200
+        assert len(scripted.requests) == 1
+        with pytest.raises(Fenced):
+            server.exchange("GET", "/x", b"", may_send=lambda: False)
+        assert server.exchange("GET", "/x", b"").status == 200
+        assert len(scripted.requests) == 2
 
 
 def test_headers_that_drip_end_at_the_deadline() -> None:

@@ -17,7 +17,7 @@ from applier.client import ContrailClient
 from applier.connection import Server
 from applier.endpoints import FIRST_AVOIDANCE, LONGEST_AVOIDANCE, Endpoint, Endpoints
 from applier.outcome import Call, Verdict, classify
-from schemas.errors import ContrailUnavailable
+from schemas.errors import ContrailUnavailable, Fenced
 from schemas.settings import ContrailSettings
 from simulators.contrail.faults import Fault, Trouble
 from simulators.contrail.server import ContrailSimulator
@@ -155,6 +155,21 @@ def test_a_call_that_could_not_be_sent_goes_to_the_next_at_once() -> None:
         assert client.create("project", {}).ok
         assert client.create("project", {}).ok
         assert server.connections == 1
+
+
+@pytest.mark.process
+def test_permission_to_write_is_asked_when_an_endpoint_was_found() -> None:
+    asked: list[float] = []
+
+    def never() -> bool:
+        asked.append(time.monotonic())
+        return False
+
+    with ScriptedServer(ok) as server, client_of(nowhere(), server.url) as client:
+        with pytest.raises(Fenced):
+            client.create("project", {}, may_send=never)
+        assert not server.requests
+    assert len(asked) == 1, "where no connection came about nothing was to be asked"
 
 
 @pytest.mark.process
