@@ -51,6 +51,14 @@ class ClusterSettings:
     """CIDRs of service addresses; must be the API server's --service-cluster-ip-range."""
     ip_fabric_subnets: tuple[str, ...] = ("10.64.0.0/12",)
     """CIDRs of pod addresses in the underlay, for gateway-less forwarding."""
+    project: str = ""
+    """One project of the domain for all namespaces, which must exist; empty makes a project of each namespace."""
+    ip_fabric_snat: bool = False
+    """Pods reach what is outside through their node's address, unless their namespace says otherwise."""
+    ip_fabric_forwarding: bool = False
+    """Pods take underlay addresses and need no gateway, unless their isolated namespace says otherwise."""
+    public_pool: str = ""
+    """Floating-ip pool of load balancers, domain:project:network:pool; services and namespaces may name another."""
 
     def __post_init__(self) -> None:
         if not self.name or any(c in self.name for c in ": /"):

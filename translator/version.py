@@ -6,7 +6,7 @@ from schemas.records import SettingsRecord
 from schemas.settings import ClusterSettings
 from translator.resource import canonical, digest_of
 
-RULES = 1
+RULES = 2
 """Raise it when an unchanged resource translates differently: every partition is then translated anew at start."""
 
 
@@ -24,4 +24,8 @@ def settings_record(cluster: ClusterSettings) -> SettingsRecord:
         pod_subnets=cluster.pod_subnets,
         service_subnets=cluster.service_subnets,
         ip_fabric_subnets=cluster.ip_fabric_subnets,
+        project=cluster.project,
+        ip_fabric_snat=cluster.ip_fabric_snat,
+        ip_fabric_forwarding=cluster.ip_fabric_forwarding,
+        public_pool=cluster.public_pool,
     )

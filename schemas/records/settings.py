@@ -5,10 +5,11 @@ from __future__ import annotations
 import msgspec
 
 
-class SettingsRecord(msgspec.Struct, frozen=True, kw_only=True):
+class SettingsRecord(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     """What the cluster-wide objects are made from; never on the bus: the translator makes it from its settings.
 
-    Subnets are CIDR texts in the order of the settings.
+    Subnets are CIDR texts in the order of the settings. `project` is '' for a project per namespace, else the name of
+    the one project for all; it exists already. `public_pool` is `domain:project:network:pool`, or ''.
     """
 
     cluster: str
@@ -17,3 +18,7 @@ class SettingsRecord(msgspec.Struct, frozen=True, kw_only=True):
     pod_subnets: tuple[str, ...]
     service_subnets: tuple[str, ...]
     ip_fabric_subnets: tuple[str, ...]
+    project: str = ""
+    ip_fabric_snat: bool = False
+    ip_fabric_forwarding: bool = False
+    public_pool: str = ""

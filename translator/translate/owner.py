@@ -14,7 +14,7 @@ def owner_annotations(settings: SettingsRecord, kind: str, namespace: str, name:
     pairs = {
         "owner": settings.owner,
         "cluster": settings.cluster,
-        "project": f"{settings.cluster}-{namespace or 'default'}",
+        "project": settings.project or f"{settings.cluster}-{namespace or 'default'}",
         "kind": kind,
         "name": name,
         **more,

@@ -6,7 +6,6 @@ interface's uuid. Everything but the link exists as soon as the pod does; the li
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from functools import lru_cache
 from typing import cast
@@ -17,8 +16,9 @@ from schemas.events import ChangeEvent
 from schemas.identity import mac_of, object_uuid
 from schemas.records import NodeRecord, PodRecord, SettingsRecord
 from translator.resource import Resource
-from translator.translate import names
-from translator.translate.names import Named
+from translator.translate import annotated, names
+from translator.translate.membership import pod_membership
+from translator.translate.names import Known, Named
 from translator.translate.owner import owner_annotations
 from translator.view import View
 
@@ -33,10 +33,15 @@ _NODE_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 def translate(pod: Resource, view: View) -> tuple[Desired, ...]:
     """Objects of the pod; none while its namespace is unknown, or when it needs no interface of ours."""
     record = cast(PodRecord, pod.body)
-    if not has_interface(record) or view.get("Namespace", "", pod.namespace) is None:
+    if not has_interface(record):
         return ()
-    objects = _objects(view.settings, pod.namespace, pod.name, pod.uid)
-    return (*objects, _link(objects[0], record.node_name, view)) if record.node_name else objects
+    namespace = view.get("Namespace", "", pod.namespace)
+    if namespace is None:
+        return ()
+    member = pod_membership(pod, namespace, view)
+    objects = _objects(view.settings, pod.namespace, pod.name, pod.uid, member.network, member.families)
+    link = (_link(objects[0], record.node_name, view),) if record.node_name else ()
+    return (*objects, *link, *member.shared)
 
 
 def require_well_formed(event: ChangeEvent) -> None:
@@ -54,6 +59,10 @@ def require_well_formed(event: ChangeEvent) -> None:
             f"Pod {event.namespace}/{event.name}: spec.nodeName is {record.node_name[:300]!r}; accepted is a name of "
             "at most 253 lower-case letters, digits, '-' and '.'"
         )
+    label = f"Pod {event.namespace}/{event.name}"
+    annotated.network(label, record.annotations)
+    annotated.families(label, record.annotations)
+    annotated.flag(label, record.annotations, annotated.NETWORK_CONNECT)
 
 
 def has_interface(record: PodRecord) -> bool:
@@ -71,12 +80,17 @@ def is_mirror(record: PodRecord) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _objects(settings: SettingsRecord, namespace: str, name: str, uid: str) -> tuple[ContrailObject, ...]:
-    """What follows from the pod's identity alone; kept, because most events of a pod's life change nothing of it."""
+def _objects(
+    settings: SettingsRecord, namespace: str, name: str, uid: str, network: Known, families: tuple[str, ...]
+) -> tuple[ContrailObject, ...]:
+    """What follows from the pod's identity and network; kept, because most events of its life change neither."""
     machine = _machine(settings, namespace, name, uid)
-    interface = _interface(settings, namespace, name, machine)
-    families = _families(settings.pod_subnets)
-    return (machine, interface, *(_address(settings, namespace, name, interface, each) for each in families))
+    interface = _interface(settings, namespace, name, machine, network)
+    addresses = []
+    for family in families:
+        key = names.part_key(settings, uid, f"{DEFAULT_INTERFACE}/{family}", network)
+        addresses.append(_address(settings, namespace, name, key, interface, network, family))
+    return (machine, interface, *addresses)
 
 
 def _machine(settings: SettingsRecord, namespace: str, name: str, uid: str) -> ContrailObject:
@@ -92,8 +106,11 @@ def _machine(settings: SettingsRecord, namespace: str, name: str, uid: str) -> C
     )
 
 
-def _interface(settings: SettingsRecord, namespace: str, name: str, machine: ContrailObject) -> ContrailObject:
-    uuid = object_uuid(settings.cluster, names.INTERFACE, f"{machine.uuid}/{DEFAULT_INTERFACE}")
+def _interface(
+    settings: SettingsRecord, namespace: str, name: str, machine: ContrailObject, network: Known
+) -> ContrailObject:
+    key = names.part_key(settings, machine.uuid, DEFAULT_INTERFACE, network)
+    uuid = object_uuid(settings.cluster, names.INTERFACE, key)
     project = names.project(settings, namespace)
     return ContrailObject(
         names.INTERFACE,
@@ -109,23 +126,22 @@ def _interface(settings: SettingsRecord, namespace: str, name: str, machine: Con
         (
             names.default_security_group(settings, namespace).reference(),
             _named(machine).reference(),
-            names.default_pod_network(settings).reference(),
+            network.reference(),
         ),
         project.uuid,
     )
 
 
-@lru_cache
-def _families(subnets: tuple[str, ...]) -> tuple[str, ...]:
-    """Address families of the pod subnets, 'v4' first."""
-    return tuple(f"v{version}" for version in sorted({ipaddress.ip_network(cidr).version for cidr in subnets}))
-
-
 def _address(
-    settings: SettingsRecord, namespace: str, name: str, interface: ContrailObject, family: str
+    settings: SettingsRecord,
+    namespace: str,
+    name: str,
+    key: str,
+    interface: ContrailObject,
+    network: Known,
+    family: str,
 ) -> ContrailObject:
-    machine = next(each for each in interface.references if each.type == names.MACHINE)
-    uuid = object_uuid(settings.cluster, names.INSTANCE_IP, f"{machine.uuid}/{DEFAULT_INTERFACE}/{family}")
+    uuid = object_uuid(settings.cluster, names.INSTANCE_IP, key)
     return ContrailObject(
         names.INSTANCE_IP,
         (f"{name}__{uuid}",),
@@ -135,7 +151,7 @@ def _address(
             "instance_ip_family": family,
             "annotations": owner_annotations(settings, "Pod", namespace, name),
         },
-        (names.default_pod_network(settings).reference(), _named(interface).reference()),
+        (network.reference(), _named(interface).reference()),
     )
 
 

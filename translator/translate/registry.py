@@ -21,7 +21,10 @@ TRANSLATIONS: dict[str, Translate] = {
 }
 
 
-WELL_FORMED: dict[str, Callable[[ChangeEvent], None]] = {"Pod": pod.require_well_formed}
+WELL_FORMED: dict[str, Callable[[ChangeEvent], None]] = {
+    "Namespace": namespace.require_well_formed,
+    "Pod": pod.require_well_formed,
+}
 """What a kind demands of a body before it may replace what is known of its object."""
 
 

@@ -12,137 +12,84 @@ from typing import cast
 
 from schemas.contrail.objects import ContrailObject, Desired, Json, Link, joined
 from schemas.errors import TranslationError
-from schemas.identity import object_uuid
 from schemas.records import SettingsRecord
 from translator.resource import SETTINGS, Resource
-from translator.translate import names
+from translator.translate import names, networks
 from translator.translate.names import Named
 from translator.translate.owner import owner_annotations
 from translator.view import View
-
-_SEQUENCE = {"sequence": {"major": 0, "minor": 0}}
-_ANY_PORT = ({"start_port": -1, "end_port": -1},)
 
 
 def translate(resource: Resource, view: View) -> tuple[Desired, ...]:
     """Bootstrap objects; raises TranslationError for a subnet that is none."""
     settings = cast(SettingsRecord, resource.body)
-    fabric, service, pod_service = _policies(settings)
+    fabric = names.ip_fabric_policy(settings)
+    forwards = settings.ip_fabric_forwarding
     return (
-        _object(settings, names.default_project(settings), names.DOMAIN),
+        *_project(settings),
         *_ipams(settings),
-        *_networks(settings, fabric, service, pod_service),
-        _policy(settings, fabric, {"network_policy": fabric.joined}, joined(names.IP_FABRIC)),
-        _policy(
-            settings,
-            service,
-            {"network_policy": service.joined},
-            names.default_service_network(settings).joined,
-        ),
-        _policy(
-            settings,
-            pod_service,
-            {"virtual_network": names.default_pod_network(settings).joined},
-            names.default_service_network(settings).joined,
-        ),
-        Link(names.NETWORK, names.IP_FABRIC, fabric.type, fabric.fq_name, fabric.uuid, attr=_SEQUENCE),
+        networks.of_pods(settings, forwards=forwards, translates=settings.ip_fabric_snat and not forwards),
+        networks.of_services(settings),
+        *_policies(settings),
+        Link(names.NETWORK, names.IP_FABRIC, fabric.type, fabric.fq_name, fabric.uuid, attr=networks.SEQUENCE),
     )
 
 
-def _policies(settings: SettingsRecord) -> tuple[Named, Named, Named]:
-    def policy(suffix: str) -> Named:
-        return names.in_default_project(settings, names.POLICY, suffix)
+def _project(settings: SettingsRecord) -> tuple[ContrailObject, ...]:
+    """The default project, unless the settings name one that is there already."""
+    project = names.default_project(settings)
+    if not isinstance(project, Named):
+        return ()
+    return (ContrailObject(project.type, project.fq_name, project.uuid, names.DOMAIN, _marked(settings)),)
 
-    return policy("default-ip-fabric-np"), policy("default-service-np"), policy("default-pod-service-np")
 
-
-def _object(settings: SettingsRecord, named: Named, parent_type: str, **properties: Json) -> ContrailObject:
-    """An object of the default project, or (parent type domain) that project itself."""
-    owned = parent_type == names.PROJECT
-    return ContrailObject(
-        named.type,
-        named.fq_name,
-        named.uuid,
-        parent_type,
-        {"annotations": owner_annotations(settings, SETTINGS, "", settings.cluster), **properties},
-        parent_uuid=names.default_project(settings).uuid if owned else None,
-    )
+def _marked(settings: SettingsRecord, **properties: Json) -> dict[str, Json]:
+    return {"annotations": owner_annotations(settings, SETTINGS, "", settings.cluster), **properties}
 
 
 def _ipams(settings: SettingsRecord) -> tuple[ContrailObject, ...]:
+    """An IPAM for each sort of address; that of the underlay is left out where no network can need it."""
+    for name in ("pod_subnets", "service_subnets"):
+        if not getattr(settings, name):
+            raise TranslationError(f"settings, {name}: none given; at least one CIDR is needed")
+    if settings.ip_fabric_forwarding and not settings.ip_fabric_subnets:
+        raise TranslationError("settings, ip_fabric_subnets: none given; ip_fabric_forwarding needs at least one CIDR")
     wanted = (
-        ("pod-ipam", settings.pod_subnets),
-        ("service-ipam", settings.service_subnets),
-        ("ip-fabric-ipam", settings.ip_fabric_subnets),
+        (names.pod_ipam(settings), settings.pod_subnets),
+        (names.service_ipam(settings), settings.service_subnets),
+        (names.ip_fabric_ipam(settings), settings.ip_fabric_subnets),
     )
-    return tuple(_ipam(settings, suffix, subnets) for suffix, subnets in wanted if subnets)
+    return tuple(_ipam(settings, ipam, subnets) for ipam, subnets in wanted if subnets)
 
 
-def _ipam(settings: SettingsRecord, suffix: str, subnets: tuple[str, ...]) -> ContrailObject:
-    return _object(
+def _ipam(settings: SettingsRecord, ipam: Named, subnets: tuple[str, ...]) -> ContrailObject:
+    properties = _marked(
         settings,
-        names.in_default_project(settings, names.IPAM, suffix),
-        names.PROJECT,
         ipam_subnet_method="flat-subnet",
-        ipam_subnets={"subnets": [{"subnet": _subnet(suffix, cidr)} for cidr in subnets]},
+        ipam_subnets={"subnets": [{"subnet": _subnet(ipam, cidr)} for cidr in subnets]},
     )
+    project = names.default_project(settings).uuid
+    return ContrailObject(ipam.type, ipam.fq_name, ipam.uuid, names.PROJECT, properties, parent_uuid=project)
 
 
-def _subnet(ipam: str, cidr: str) -> dict[str, Json]:
+def _subnet(ipam: Named, cidr: str) -> dict[str, Json]:
     try:
         subnet = ipaddress.ip_network(cidr)
     except ValueError as error:
-        raise TranslationError(f"settings, subnets of {ipam}: {cidr!r} is no subnet: {error}") from None
+        raise TranslationError(f"settings, subnets of {ipam.fq_name[-1]}: {cidr!r} is no subnet: {error}") from None
     return {"ip_prefix": str(subnet.network_address), "ip_prefix_len": subnet.prefixlen}
 
 
-def _networks(
-    settings: SettingsRecord, fabric: Named, service: Named, pod_service: Named
-) -> tuple[ContrailObject, ContrailObject]:
-    pod_network, service_network = names.default_pod_network(settings), names.default_service_network(settings)
-    return (
-        _network(settings, pod_network, "pod-ipam", settings.pod_subnets, (fabric, pod_service)),
-        _network(settings, service_network, "service-ipam", settings.service_subnets, (fabric, pod_service, service)),
+def _policies(settings: SettingsRecord) -> tuple[ContrailObject, ...]:
+    """Pods and services with the nodes; whoever is put under it with the services; the pods with the services."""
+    fabric, service = names.ip_fabric_policy(settings), names.default_service_policy(settings)
+    pod_service = names.pod_service_policy(settings, names.DEFAULT)
+    services = names.default_service_network(settings).joined
+    pods = names.default_pod_network(settings).joined
+    rules = (
+        (fabric, {"network_policy": fabric.joined}, joined(names.IP_FABRIC)),
+        (service, {"network_policy": service.joined}, services),
+        (pod_service, {"virtual_network": pods}, services),
     )
-
-
-def _network(
-    settings: SettingsRecord, network: Named, ipam: str, subnets: tuple[str, ...], policies: tuple[Named, ...]
-) -> ContrailObject:
-    if not subnets:
-        raise TranslationError(f"settings, subnets of {ipam}: none given; at least one CIDR is needed")
-    plain = _object(
-        settings,
-        network,
-        names.PROJECT,
-        address_allocation_mode="flat-subnet-only",
-        virtual_network_properties={"forwarding_mode": "l3"},
-        fabric_snat=False,
-    )
-    return ContrailObject(
-        plain.type,
-        plain.fq_name,
-        plain.uuid,
-        plain.parent_type,
-        plain.properties,
-        (
-            names.in_default_project(settings, names.IPAM, ipam).reference({"ipam_subnets": []}),
-            *(policy.reference(_SEQUENCE) for policy in policies),
-        ),
-        plain.parent_uuid,
-    )
-
-
-def _policy(settings: SettingsRecord, policy: Named, source: dict[str, str], network: str) -> ContrailObject:
-    """One rule that lets everything pass both ways; a source that is a policy means every network under it."""
-    rule = {
-        "rule_uuid": object_uuid(settings.cluster, "policy-rule", f"{policy.joined}/0"),
-        "direction": "<>",
-        "protocol": "any",
-        "src_addresses": [source],
-        "src_ports": list(_ANY_PORT),
-        "dst_addresses": [{"virtual_network": network}],
-        "dst_ports": list(_ANY_PORT),
-        "action_list": {"simple_action": "pass"},
-    }
-    return _object(settings, policy, names.PROJECT, network_policy_entries={"policy_rule": [rule]})
+    project, marks = names.default_project(settings), owner_annotations(settings, SETTINGS, "", settings.cluster)
+    return tuple(networks.policy(settings, named, project, source, to, marks) for named, source, to in rules)

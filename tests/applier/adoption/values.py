@@ -7,7 +7,7 @@ from typing import Any
 
 from applier.adoption.objects import Cluster, Live, Wanted
 from schemas.contrail.objects import ContrailObject, joined
-from schemas.records import PodRecord, SettingsRecord
+from schemas.records import NamespaceRecord, PodRecord, SettingsRecord
 from tests.applier.kubernetes import uid_of
 from translator.resource import NOWHERE, Cause, Resource, key_of
 from translator.translate import namespace, pod, settings
@@ -88,12 +88,12 @@ def bootstrap(cluster: str = "k8s") -> list[Wanted]:
 def of_namespace(name: str, *, cluster: str = "k8s") -> list[Wanted]:
     """What a namespace desires."""
     view = View(record(cluster), {}, {})
-    return _wanted(namespace.translate(_resource("Namespace", "", name, uid_of("", name), None), view))
+    return _wanted(namespace.translate(_resource("Namespace", "", name, uid_of("", name), NamespaceRecord()), view))
 
 
 def of_pod(namespace_: str, name: str, *, uid: str = "", cluster: str = "k8s") -> list[Wanted]:
     """Machine, interface and address that a pod desires."""
-    space = _resource("Namespace", "", namespace_, "", None)
+    space = _resource("Namespace", "", namespace_, "", NamespaceRecord())
     view = View(record(cluster), {key_of("Namespace", "", namespace_): space}, {})
     body = PodRecord(phase="Running")
     return _wanted(pod.translate(_resource("Pod", namespace_, name, uid or uid_of(namespace_, name), body), view))

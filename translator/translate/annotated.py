@@ -1,0 +1,109 @@
+"""Annotations of ours, read strictly (pure).
+
+A value that cannot be read is a TranslationError that names the object, the key, what was read and what is accepted.
+`registry.require_well_formed` reads all of them before the fold, so an object keeps what it had before a bad one.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+from schemas.contrail.objects import FqName
+from schemas.errors import TranslationError
+
+ISOLATION = "opencontrail.org/isolation"
+NETWORK = "opencontrail.org/network"
+NETWORK_CONNECT = "opencontrail.org/network-connect"
+"""Whether the network named by NETWORK, on the same object, is connected to the default services and the nodes."""
+SNAT = "opencontrail.org/ip_fabric_snat"
+FORWARDING = "opencontrail.org/ip_fabric_forwarding"
+EXTERNAL_NETWORK = "opencontrail.org/external-network"
+"""Network that a namespace's pod network is joined with by a router that translates addresses."""
+POOL = "opencontrail.org/fip-pool"
+APP = "opencontrail.org/name"
+"""Label, not annotation: the app that a pod, workload or service belongs to."""
+
+NETWORK_KEYS = ("domain", "project", "name")
+POOL_KEYS = ("domain", "project", "network", "name")
+_FAMILIES = ("v4", "v6")
+_FLAGS = {"true": True, "false": False}
+
+
+def flag(label: str, annotations: Mapping[str, str], key: str) -> bool | None:
+    """True or false, whatever the case of the letters; None if it is absent."""
+    text = annotations.get(key)
+    if text is None:
+        return None
+    value = _FLAGS.get(text.strip().lower())
+    if value is None:
+        raise unaccepted(label, key, text, "'true' or 'false'")
+    return value
+
+
+def network(label: str, annotations: Mapping[str, str], key: str = NETWORK) -> FqName | None:
+    """fq_name of a network that is there already; None if the annotation is absent."""
+    return _name(label, annotations, key, NETWORK_KEYS)
+
+
+def pool(label: str, annotations: Mapping[str, str]) -> FqName | None:
+    """fq_name of a floating-ip-pool that is there already; None if the annotation is absent."""
+    return _name(label, annotations, POOL, POOL_KEYS)
+
+
+def families(label: str, annotations: Mapping[str, str]) -> tuple[str, ...] | None:
+    """Address families that the network named by NETWORK has, 'v4' first; None if that does not say."""
+    text = annotations.get(NETWORK)
+    if text is None:
+        return None
+    read = mapping(label, NETWORK, text, NETWORK_KEYS, ("families",)).get("families")
+    if read is None:
+        return None
+    named = tuple(str(read).replace(",", " ").split())
+    if not named or not set(named) <= set(_FAMILIES):
+        raise unaccepted(label, NETWORK, text, "as 'families' one of 'v4', 'v6', 'v4,v6'")
+    return tuple(sorted(set(named)))
+
+
+def mapping(label: str, key: str, text: str, required: Sequence[str], optional: Sequence[str] = ()) -> dict[str, str]:
+    """Texts by name from JSON, or from the same with single quotes; all `required` ones and no unknown ones."""
+    read = _parsed(text)
+    if isinstance(read, dict) and set(read) <= {*required, *optional}:
+        given = {name: value for name, value in read.items() if isinstance(value, str) and _is_part(value)}
+        if len(given) == len(read) and given.keys() >= set(required):
+            return given
+    shape = ", ".join(f'"{name}": "…"' for name in required)
+    more = f" and perhaps {', '.join(optional)}" if optional else ""
+    raise unaccepted(label, key, text, f"{{{shape}}}{more}, none of them empty or with a ':'")
+
+
+def unaccepted(label: str, key: str, text: str, accepted: str) -> TranslationError:
+    """The error of an annotation: `label` names its object."""
+    return TranslationError(f"{label}: annotation {key} is {text[:300]!r}; accepted is {accepted}")
+
+
+def _name(label: str, annotations: Mapping[str, str], key: str, keys: Sequence[str]) -> FqName | None:
+    text = annotations.get(key)
+    if text is None:
+        return None
+    read = mapping(label, key, text, keys, ("families",) if key == NETWORK else ())
+    return tuple(read[each] for each in keys)
+
+
+def _is_part(text: str) -> bool:
+    return bool(text.strip()) and ":" not in text
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str) -> object:
+    """The value of JSON or of a literal with single quotes, None for neither; deep nesting is neither, too."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return None
