@@ -5,8 +5,8 @@ What they protect from is a store that knows less than it should: lost, restored
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 COMPLETE = ("owner", "cluster", "kind", "name", "namespace")
@@ -19,7 +19,7 @@ CLOCKS = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """An orphan as the audits saw it."""
+    """An orphan as the audits saw it; `needs` are uuids of what it refers to, by field, and of its 'parent'."""
 
     uuid: str
     type: str
@@ -28,6 +28,12 @@ class Orphan:
     seen: int
     first_seen: datetime
     last_seen: datetime
+    needs: Mapping[str, Collection[str]] = field(default_factory=dict)
+
+    @property
+    def needed(self) -> frozenset[str]:
+        """Uuids of what it is to be deleted before."""
+        return frozenset(uuid for uuids in self.needs.values() for uuid in uuids)
 
     @property
     def resource(self) -> str:
@@ -53,7 +59,8 @@ class Standing:
 
     `desired` counts the objects that it wants; `partitions` are those of the bus that the translator reads;
     `letters` are the resources of open dead letters, '' among them for a record that nobody could read; `types` are
-    those of the objects that it wants, None where that was not looked at.
+    those of the objects that it wants, None where that was not looked at. `alive` are the uids of those Kubernetes
+    resources that are there and have not ended, of the ones that orphans were made for.
     """
 
     desired: int
@@ -61,10 +68,30 @@ class Standing:
     partitions: frozenset[tuple[str, int]]
     letters: frozenset[str] = frozenset()
     types: frozenset[str] | None = None
+    alive: Mapping[str, str] = field(default_factory=dict)
 
 
-def why_kept(orphan: Orphan, standing: Standing, *, distance: float) -> str:
-    """Why the orphan must stay for now; '' if nothing speaks against its deletion."""
+def made_for(orphans: Iterable[Orphan]) -> dict[str, str]:
+    """By uuid, the uid of the pod that each orphan was made for, where that can be told.
+
+    A machine says so itself, what refers to it says so by that, and an address by its interface.
+    """
+    every = {orphan.uuid: orphan for orphan in orphans}
+    found: dict[str, str] = {}
+    for orphan in every.values():
+        if uid := orphan.annotations.get("k8s_uuid"):
+            found[orphan.uuid] = uid
+        elif machines := orphan.needs.get("virtual_machine_refs"):
+            found[orphan.uuid] = min(machines)
+    for orphan in every.values():
+        for interface in orphan.needs.get("virtual_machine_interface_refs", ()):
+            if interface in found:
+                found.setdefault(orphan.uuid, found[interface])
+    return found
+
+
+def why_kept(orphan: Orphan, standing: Standing, *, uid: str | None, distance: float) -> str:
+    """Why the orphan must stay for now; '' if nothing speaks against its deletion. `uid` is as of `made_for`."""
     return (
         _incomplete(orphan)
         or _unsound(standing)
@@ -73,6 +100,7 @@ def why_kept(orphan: Orphan, standing: Standing, *, distance: float) -> str:
         or _not_listed_since(orphan, standing)
         or _undecided(orphan, standing)
         or _untranslated(orphan, standing)
+        or _in_use(orphan, standing, uid)
     )
 
 
@@ -142,3 +170,11 @@ def _untranslated(orphan: Orphan, standing: Standing) -> str:
     if standing.types is None or orphan.type in standing.types:
         return ""
     return f"kept: the store wants no {orphan.type} at all, so it cannot tell which are needed"
+
+
+def _in_use(orphan: Orphan, standing: Standing, uid: str | None) -> str:
+    """A predecessor's object of a pod that runs is no rubbish; one of an earlier pod of that name is."""
+    alive = standing.alive.get(orphan.resource)
+    if alive is None or (uid is not None and uid != alive):
+        return ""
+    return f"kept: {orphan.resource} is there, so it may be in use; `applier adopt --dry-run` says more"

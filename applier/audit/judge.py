@@ -63,12 +63,20 @@ def judge_unknown(live: Live, *, mark: OwnerMark, parent: str | None) -> Finding
         annotations = live.annotations
         namespace = annotations.get("namespace", "")
         reason = "carries our mark, and nothing in the store wants it"
-        detail = {"annotations": annotations}
+        detail = {"annotations": annotations, "needs": _needs(live)}
         return Finding(live.uuid, live.type, live.fq_name, namespace, Problem.ORPHAN, reason, detail)
     if parent is None or (live.type, live.fq_name.rpartition(":")[2]) in _MADE_BY_CONTRAIL:
         return None
     reason = f"hangs below {parent}, and is not ours: left alone"
     return Finding(live.uuid, live.type, live.fq_name, "", Problem.FOREIGN, reason)
+
+
+def _needs(live: Live) -> dict[str, list[str]]:
+    """Uuids of what the object refers to, by field, and of its parent: it goes before them."""
+    known = type_of(live.type).references
+    found = {name: sorted(ref["uuid"] for ref in live.fields.get(name) or ()) for name in sorted(known)}
+    parent = [live.parent_uuid] if live.parent_uuid else []
+    return {name: uuids for name, uuids in {**found, "parent": parent}.items() if uuids}
 
 
 def judge_link(wanted: Wanted, live: Iterable[LiveLink]) -> Finding | None:

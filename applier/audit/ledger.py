@@ -73,7 +73,8 @@ _PURGE_RUNS = text("""
     DELETE FROM audit_run WHERE cluster = :cluster AND started_at < :began - :days * interval '1 day' AND id <> :run
 """)
 _ORPHANS = text("""
-    SELECT uuid::text AS uuid, type, fq_name, detail -> 'annotations' AS annotations, seen, first_seen, last_seen
+    SELECT uuid::text AS uuid, type, fq_name, detail -> 'annotations' AS annotations, seen, first_seen, last_seen,
+           detail -> 'needs' AS needs
     FROM audit_finding
     WHERE cluster = :cluster AND last_run = :run AND problem = 'orphan' AND resolved_at IS NULL ORDER BY type, fq_name
 """)

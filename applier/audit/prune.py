@@ -15,19 +15,16 @@ from sqlalchemy import Connection
 
 from applier.audit import ledger, standing
 from applier.audit.calls import Calls
-from applier.audit.guards import Orphan, Standing, budget, why_kept
+from applier.audit.guards import Orphan, Standing, budget, made_for, why_kept
 from applier.audit.session import Session
 from applier.audit.settings import AuditSettings
-from applier.audit.survey import CHUNK
 from applier.audit.values import Live
 from applier.outcome import Call, Outcome, Verdict
 from applier.owners import ROUTER
 from applier.rows import label
 from applier.writer import OwnerMark
 from schemas.contrail.objects import Json
-from schemas.contrail.types import type_of
 from schemas.errors import ContrailUnavailable
-from schemas.identity import ResourceKey
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +67,7 @@ class Pruner:
         self._run = run
         self._limit = limit
         self.result = Pruned()
-        self._reached: dict[str, frozenset[str]] = {}
+        self._uids: dict[str, str] = {}
 
     def prune(self, orphans: Sequence[Orphan], *, switched_on: bool) -> None:
         """Delete what every guard lets go; `result` tells what came of it, whatever is raised.
@@ -84,7 +81,8 @@ class Pruner:
             self._session.run("say why orphans stay", ledger.give_reasons, self._mark.cluster, reasons)
 
     def _prune(self, orphans: Sequence[Orphan], *, switched_on: bool) -> None:
-        store = self._session.run("ask how the store stands", standing.standing_of, self._mark.cluster)
+        self._uids = made_for(orphans)
+        store = self._session.run("ask how the store stands", standing.standing_of, self._mark.cluster, orphans)
         free = [orphan for orphan in orphans if not self._keep(orphan, self._why_kept(orphan, store))]
         result = self.result
         result.limit = self._budget(store)
@@ -104,7 +102,8 @@ class Pruner:
         return budget(store, absolute=self._settings.deletion_budget, share=self._settings.deletion_share)
 
     def _why_kept(self, orphan: Orphan, store: Standing) -> str:
-        return why_kept(orphan, store, distance=self._settings.observation_distance)
+        uid = self._uids.get(orphan.uuid)
+        return why_kept(orphan, store, uid=uid, distance=self._settings.observation_distance)
 
     def _keep(self, orphan: Orphan, why: str) -> bool:
         if why:
@@ -112,8 +111,7 @@ class Pruner:
         return bool(why)
 
     def _delete_all(self, orphans: Sequence[Orphan]) -> None:
-        needs = self._needs(orphans)
-        self._reached = {orphan.uuid: _reached(orphan.uuid, needs) for orphan in orphans}
+        needs = {orphan.uuid: orphan.needed for orphan in orphans}
         # A node lets go of a port before its address goes back to the pool: so first the links of all machines.
         for orphan in orphans:
             if orphan.type == MACHINE and (live := self._last_look(orphan)) is not None:
@@ -126,20 +124,6 @@ class Pruner:
         for uuid in order:
             if uuid not in self.result.kept and self._last_look(by_uuid[uuid]) is not None:
                 self._delete(by_uuid[uuid])
-
-    def _needs(self, orphans: Sequence[Orphan]) -> dict[str, frozenset[str]]:
-        """By uuid, what each orphan refers to or hangs below."""
-        needs: dict[str, frozenset[str]] = {orphan.uuid: frozenset() for orphan in orphans}
-        for type_ in sorted({orphan.type for orphan in orphans}):
-            uuids = [orphan.uuid for orphan in orphans if orphan.type == type_]
-            for start in range(0, len(uuids), CHUNK):
-                needs |= self._needs_of(type_, uuids[start : start + CHUNK])
-        return needs
-
-    def _needs_of(self, type_: str, uuids: Sequence[str]) -> dict[str, frozenset[str]]:
-        fields = sorted(type_of(type_).references)
-        answer = self._calls.read(Call.LOOKUP, lambda client: client.read_many(type_, fields=fields, uuids=uuids))
-        return {item["uuid"]: _targets(item, fields) for item in answer.json[f"{type_}s"]}
 
     def _last_look(self, orphan: Orphan) -> Live | None:
         """The orphan as Contrail has it at this moment, if it may still be deleted; else what is known is noted."""
@@ -158,13 +142,9 @@ class Pruner:
         return None if self._session.run("ask the store again", self._is_wanted, orphan) else live
 
     def _is_wanted(self, connection: Connection, orphan: Orphan) -> bool:
-        store = standing.standing_of(connection, self._mark.cluster, counted=False)
+        store = standing.standing_of(connection, self._mark.cluster, [orphan], counted=False)
         if standing.is_known(connection, orphan.uuid):
             return self._keep(orphan, "kept: the store wants it after all")
-        resource = ResourceKey.parse(orphan.resource)
-        if standing.is_there(connection, self._mark.cluster, resource, self._reached[orphan.uuid]):
-            why = f"kept: {resource} is there, so it may be in use; `applier adopt --dry-run` says more"
-            return self._keep(orphan, why)
         return self._keep(orphan, self._why_kept(orphan, store))
 
     def _unlink(self, machine: Orphan, live: Live) -> None:
@@ -220,22 +200,6 @@ class Pruner:
         self._keep(orphan, f"not deleted yet: {outcome.reason}")
         if outcome.verdict in _AWAY:
             raise ContrailUnavailable(f"pruning ended early: {outcome.reason}")
-
-
-def _targets(item: Mapping[str, Json], fields: Sequence[str]) -> frozenset[str]:
-    found = {ref["uuid"] for name in fields for ref in item.get(name) or ()}
-    return frozenset(found | {item["parent_uuid"]} if item.get("parent_uuid") else found)
-
-
-def _reached(uuid: str, needs: Mapping[str, Collection[str]]) -> frozenset[str]:
-    """The object, what it refers to or hangs below, and what these do: a pod's machine among it, whose uuid it has."""
-    found: set[str] = set()
-    left = [uuid]
-    while left:
-        if (each := left.pop()) not in found:
-            found.add(each)
-            left += needs.get(each, ())
-    return frozenset(found)
 
 
 def _order(needs: Mapping[str, Collection[str]]) -> list[str]:

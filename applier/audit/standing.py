@@ -6,8 +6,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, text
 
-from applier.audit.guards import Listing, Standing
-from schemas.identity import ResourceKey
+from applier.audit.guards import Listing, Orphan, Standing
 
 _DESIRED = text("SELECT count(*) FROM desired_object WHERE cluster = :cluster AND NOT absent")
 _ANY = text("SELECT EXISTS (SELECT FROM desired_object WHERE cluster = :cluster AND NOT absent)")
@@ -21,11 +20,12 @@ _PARTITIONS = text("""
 """)
 _LETTERS = text("SELECT DISTINCT resource FROM dead_letter WHERE cluster = :cluster AND resolved_at IS NULL")
 _TYPES = text("SELECT DISTINCT type FROM desired_object WHERE cluster = :cluster")
-_RUNS = text("""
-    SELECT EXISTS (SELECT FROM k8s_resource WHERE cluster = :cluster AND kind = 'Pod' AND uid = ANY(:uuids)
-                   AND coalesce(body ->> 'phase', '') NOT IN ('Succeeded', 'Failed'))
-        OR EXISTS (SELECT FROM k8s_resource WHERE cluster = :cluster AND kind = :kind AND kind <> 'Pod'
-                   AND namespace = :namespace AND name = :name)
+_ALIVE = text("""
+    SELECT asked.resource, r.uid
+    FROM unnest(CAST(:resources AS text[])) AS asked(resource)
+    JOIN k8s_resource r ON r.cluster = :cluster AND r.kind = split_part(asked.resource, '/', 1)
+        AND r.namespace = split_part(asked.resource, '/', 2) AND r.name = split_part(asked.resource, '/', 3)
+    WHERE coalesce(r.body ->> 'phase', '') NOT IN ('Succeeded', 'Failed')
 """)
 _KNOWN = text("""
     SELECT EXISTS (SELECT FROM desired_object WHERE uuid = CAST(:uuid AS uuid))
@@ -33,22 +33,21 @@ _KNOWN = text("""
 """)
 
 
-def standing_of(connection: Connection, cluster: str, *, counted: bool = True) -> Standing:
-    """How the store stands; not `counted`: `desired` is only 1 or 0, which costs nothing."""
+def standing_of(connection: Connection, cluster: str, orphans: Iterable[Orphan], *, counted: bool = True) -> Standing:
+    """How the store stands, and whether what these orphans were made for is there.
+
+    Not `counted`: `desired` is only 1 or 0 and `types` is None, which costs nothing.
+    """
     scope = {"cluster": cluster}
+    resources = sorted({orphan.resource for orphan in orphans})
     return Standing(
         desired=int(connection.scalar(_DESIRED if counted else _ANY, scope) or 0),
         listings=tuple(Listing(*row) for row in connection.execute(_LISTINGS, scope)),
         partitions=frozenset((topic, partition) for topic, partition in connection.execute(_PARTITIONS, scope)),
         letters=frozenset(connection.scalars(_LETTERS, scope)),
         types=frozenset(connection.scalars(_TYPES, scope)) if counted else None,
+        alive={row.resource: row.uid for row in connection.execute(_ALIVE, {**scope, "resources": resources})},
     )
-
-
-def is_there(connection: Connection, cluster: str, resource: ResourceKey, uuids: Iterable[str]) -> bool:
-    """Whether what an orphan was made for is in Kubernetes still: of pods, one whose uid is among these uuids."""
-    scope = {"cluster": cluster, "kind": resource.kind, "namespace": resource.namespace, "name": resource.name}
-    return bool(connection.scalar(_RUNS, {**scope, "uuids": list(uuids)}))
 
 
 def is_known(connection: Connection, uuid: str) -> bool:

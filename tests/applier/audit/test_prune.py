@@ -13,6 +13,7 @@ from applier.audit.calls import Calls
 from schemas.contrail.objects import ContrailObject, Desired, Link
 from simulators.contrail.faults import Fault, Trouble
 from tests.applier.audit.world import World
+from tests.applier.kubernetes import uid_of
 from tests.applier.shop import post
 
 pytestmark = pytest.mark.postgres
@@ -26,6 +27,7 @@ def orphaned(world: World, name: str = "web-0", *, others: int = 2) -> tuple[Des
         world.store.pod("shop", f"other-{n}")
     world.apply()
     world.forget(*pod)
+    world.execute(f"DELETE FROM k8s_resource WHERE kind = 'Pod' AND name = '{name}'")
     world.audit()
     world.age(3600)
     return pod
@@ -141,6 +143,11 @@ GUARDS = {
         "DELETE FROM dead_letter",
     ),
     "an unreadable record": (LETTER.format(""), "kept: a record could not be read", "DELETE FROM dead_letter"),
+    "what it was made for is there": (
+        f"UPDATE k8s_resource SET name = 'web-0', uid = '{uid_of('shop', 'web-0')}' WHERE name = 'other-0'",
+        "kept: Pod/shop/web-0 is there, so it may be in use",
+        "UPDATE k8s_resource SET name = 'other-0' WHERE name = 'web-0'",
+    ),
     "an empty store": (
         "UPDATE desired_object SET absent = true",
         "kept: the store wants nothing at all",
