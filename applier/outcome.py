@@ -78,6 +78,8 @@ class Outcome:
     retry_after: float | None = None
     elsewhere: bool = False
     """The API server that was asked is not well, and another takes the next calls: no reason to hold them back."""
+    foreign: bool = False
+    """What is missing is not ours to make."""
 
 
 def is_address_refused(outcome: Outcome) -> bool:

@@ -111,6 +111,13 @@ _POINT_ANEW = text("""
     WHERE e.to_uuid = ANY(CAST(:uuids AS uuid[])) AND a.object_uuid = e.from_uuid AND a.status <> 'dead'
     RETURNING a.shard
 """)
+# Made once and gone since, by somebody's hand or an answer that was not true: each is compared with Contrail again.
+_COMPARE_TARGETS = text("""
+    UPDATE apply_state a SET status = 'pending', attempts = 0, next_attempt_at = now(), updated_at = now()
+    FROM desired_edge e
+    WHERE e.from_uuid = ANY(CAST(:uuids AS uuid[])) AND a.object_uuid = e.to_uuid AND a.status = 'applied'
+    RETURNING a.shard
+""")
 _DUE = text("""
     UPDATE apply_state SET next_attempt_at = now()
     WHERE object_uuid = ANY(CAST(:uuids AS uuid[])) AND status = 'blocked'
@@ -163,6 +170,7 @@ def _record(connection: Connection, results: Sequence[Result], due: Sequence[str
         _store_observations(connection, [r for r in states if r.row.uuid in stored])
         created = [r.row.uuid for r in states if r.done and not r.row.in_place and r.row.uuid in stored]
         freed |= _free(connection, _FREE_REFERRERS, created)
+        freed |= _free(connection, _COMPARE_TARGETS, [r.row.uuid for r in states if r.missing])
         freed |= _unadopt(connection, [r.row for r in states if r.lost and r.row.uuid in stored])
         freed |= release(connection, stored.intersection(untried))
     if gone:

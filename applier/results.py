@@ -52,8 +52,21 @@ def result_of(
         status = Status.DEAD
     limit = settings.blocked_limit if outcome.verdict in _WATCHED else settings.backoff_limit
     seconds = delay(attempts, first=settings.backoff_first, limit=limit, jitter=jitter)
-    full = outcome.verdict is Verdict.FULL
-    return Result(row, status, outcome.reason, attempts, seconds, holders=outcome.holders, full=full)
+    return Result(
+        row,
+        status,
+        outcome.reason,
+        attempts,
+        seconds,
+        holders=outcome.holders,
+        full=outcome.verdict is Verdict.FULL,
+        missing=outcome.verdict is Verdict.WAIT and not outcome.foreign and _is_worth_a_look(attempts),
+    )
+
+
+def _is_worth_a_look(attempts: int) -> bool:
+    """Not at the first attempt, as what was made a moment ago may not be readable yet; later now and then."""
+    return attempts == 2 or attempts % 4 == 0
 
 
 def blocked_by(row: Row, reason: str, *, settings: ApplierSettings, jitter: float) -> Result:

@@ -137,6 +137,8 @@ class Result:
     """(type, uuid) of what keeps the object from being deleted; the record names them where the store knows them."""
     full: bool = False
     """It waits for an address or for quota, which others may give back."""
+    missing: bool = False
+    """Contrail lacks a parent or target of it again and again, which may be one that the store takes for applied."""
     lost: bool = False
     """The object that served the row is gone from Contrail: the row is served under its own uuid again."""
     untried: bool = False

@@ -8,7 +8,7 @@ those that were adopted.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,7 +18,7 @@ from applier.client import ContrailClient
 from applier.compare import difference
 from applier.observe import ADDRESS, ADDRESS_FIELDS, INSTANCE_IP
 from applier.outcome import Call, Outcome, Verdict, classify, is_address_refused
-from applier.owners import Found, Owners
+from applier.owners import ROUTER, Found, Owners
 from applier.rows import Alias, Row
 from schemas.contrail import wire
 from schemas.contrail.objects import LINK, ContrailObject, Json, Link, joined
@@ -26,6 +26,7 @@ from schemas.errors import Fenced, ModelError
 
 logger = logging.getLogger(__name__)
 
+_MACHINE = "virtual-machine"
 _DONE = Outcome(Verdict.DONE)
 _LATE = Outcome(Verdict.LATE, "not sent: it is not certain that this applier still holds the object's shard")
 _ADOPT = "`python -m applier adopt` takes it over"
@@ -154,8 +155,24 @@ class Writer:
         return _taken(desired, why)
 
     def _delete(self, row: Row) -> Outcome:
-        outcome = self._write(Call.DELETE, partial(self._client.delete, row.type, row.contrail_uuid))
+        send = partial(self._client.delete, row.type, row.contrail_uuid)
+        outcome = self._write(Call.DELETE, send)
+        if outcome.verdict is Verdict.HELD and row.type == _MACHINE and self._unlink(row, outcome.holders):
+            outcome = self._write(Call.DELETE, send)
         return _DONE if outcome.verdict is Verdict.GONE else outcome
+
+    def _unlink(self, row: Row, holders: Iterable[tuple[str, str]]) -> bool:
+        """Take a machine that goes from the nodes on which Contrail still has it; whether there are any.
+
+        All links that the store knows of are gone by now: else the plan does not come to the machine.
+        """
+        routers = [uuid for type_, uuid in holders if type_ == ROUTER]
+        for router in routers:
+            link = {"type": ROUTER, "uuid": router, "ref-type": row.type, "ref-uuid": row.contrail_uuid}
+            send = partial(self._client.ref_update, {**link, "operation": wire.DELETE})
+            if self._write(Call.LINK, send).verdict is not Verdict.DONE:
+                return False
+        return bool(routers)
 
     def _apply_link(self, row: Row, link: Link) -> Outcome:
         found = self._owners.find(link)
