@@ -6,7 +6,7 @@ everything that something left alone needs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -28,7 +28,7 @@ from applier.adoption.objects import (
 )
 
 _TRANSLATED = frozenset({PROJECT, IPAM, NETWORK, POLICY, SECURITY_GROUP, MACHINE, INTERFACE, INSTANCE_IP})
-"""Types that translation makes; of all others it does not know what is wanted."""
+"""Types that translation makes for every cluster; of others, if none is wanted, it does not know what would be."""
 SKEW = 60.0
 """Seconds by which the clocks of Contrail and of the watchers may differ."""
 
@@ -86,6 +86,7 @@ def judge(cluster: Cluster, survey: Survey) -> Judgement:
     doubted = _doubted(found.doubts.values(), found.taken)
     machines = machines_of(survey.objects)
     leaving = {w.alias.contrail_uuid if w.alias else w.uuid for w in cluster.wanted if w.absent}
+    translated = _TRANSLATED | {wanted.type for wanted in cluster.wanted}
     ours = belonging(cluster, survey.objects, found.taken)
     verdicts = {}
     for live in survey.objects:
@@ -96,7 +97,7 @@ def judge(cluster: Cluster, survey: Survey) -> Judgement:
         elif live.uuid in leaving:
             verdicts[live.uuid] = Judged(live, Verdict.LEFT, "the applier is about to delete it")
         elif live.uuid in ours:
-            verdicts[live.uuid] = _unmatched(cluster, live, machines)
+            verdicts[live.uuid] = _unmatched(cluster, live, machines, translated)
     _spare_what_is_needed(verdicts, survey.objects)
     ordered = sorted(verdicts.values(), key=lambda j: (list(Verdict).index(j.verdict), j.live.type, j.live.fq_name))
     return Judgement(tuple(ordered), _held(found, takeovers))
@@ -121,8 +122,8 @@ def _in_doubt(cluster: Cluster, live: Live, doubt: Doubt, machines: Mapping[str,
     return Judged(live, Verdict.LEFT, f"{doubt.wanted.label}: {doubt.reason}")
 
 
-def _unmatched(cluster: Cluster, live: Live, machines: Mapping[str, str]) -> Judged:
-    if live.type not in _TRANSLATED:
+def _unmatched(cluster: Cluster, live: Live, machines: Mapping[str, str], translated: Container[str]) -> Judged:
+    if live.type not in translated:
         return Judged(live, Verdict.LEFT, f"nothing is translated to {live.type} yet")
     if live.mark != cluster.mark:
         return Judged(live, Verdict.LEFT, "it carries no mark, and nothing desired corresponds to it")

@@ -88,7 +88,7 @@ class Matching:
 def match(cluster: Cluster, objects: Sequence[Live]) -> Matching:
     """Pairs and doubts; the desired objects that are in neither have nothing in their place."""
     found = Matching()
-    wanted = sorted((w for w in cluster.wanted if not w.absent), key=lambda w: (_RANK.get(w.type, 0), w.uuid))
+    wanted = sorted((w for w in cluster.wanted if not w.absent), key=lambda w: (_RANK.get(w.type, 1), w.uuid))
     by_uuid = {live.uuid: live for live in objects}
     for each in cluster.wanted:
         if each.absent:  # it is being deleted: nothing else may build on it
@@ -129,6 +129,7 @@ def _match_names(cluster: Cluster, wanted: Sequence[Wanted], objects: Sequence[L
     named: dict[tuple[str, str], list[Live]] = {}
     for live in objects:
         named.setdefault((live.type, joined(live.fq_name)), []).append(live)
+    homes = _homes(cluster, wanted)
     for each in wanted:
         if each.type in (INTERFACE, INSTANCE_IP) or each.uuid in found.pairs or each.uuid in found.doubts:
             continue
@@ -137,34 +138,38 @@ def _match_names(cluster: Cluster, wanted: Sequence[Wanted], objects: Sequence[L
             found.doubt(each, candidates, "several objects have its name", several=True)
         elif candidates:
             (live,) = candidates
-            if why := _unfit_by_name(cluster, each, live):
+            may_be_unmarked = live.parent_uuid in found.taken or _is_premade(cluster, each, homes)
+            if why := _unfit_by_name(cluster, live, may_be_unmarked=may_be_unmarked):
                 found.doubt(each, candidates, why)
             else:
                 found.join(each, live, By.NAME)
 
 
-def _unfit_by_name(cluster: Cluster, wanted: Wanted, live: Live) -> str:
+def _unfit_by_name(cluster: Cluster, live: Live, *, may_be_unmarked: bool) -> str:
     if live.mark is not None and live.mark != cluster.mark:
         return f"its name is held by an object of owner {live.mark[0]!r}, cluster {live.mark[1]!r}"
-    if live.mark is None and not _may_be_unmarked(cluster, wanted):
+    if live.mark is None and not may_be_unmarked:
         return "its name is held by an object without a mark, which kube-manager puts on such ones: whose is it?"
     if live.type == MACHINE:  # a machine's uuid is its pod's, so this is an earlier pod of the same name
         return "its name is held by the machine of an earlier pod"
     return ""
 
 
-def _may_be_unmarked(cluster: Cluster, wanted: Wanted) -> bool:
-    """Whether kube-manager makes the object without annotations."""
-    names = wanted.fq_name.split(":")
-    home = [cluster.domain, f"{cluster.name}-default"]
-    if wanted.type in (IPAM, NETWORK, POLICY):
-        return names[:-1] == home
-    premade = [[cluster.domain, f"{cluster.name}-{namespace}"] for namespace in _PREMADE]
+def _homes(cluster: Cluster, wanted: Iterable[Wanted]) -> set[str]:
+    """Names of the projects that hold what belongs to the whole cluster: one, wherever the settings put it."""
+    network = f":{cluster.name}-default-pod-network"
+    return {w.fq_name.removesuffix(network) for w in wanted if w.type == NETWORK and w.fq_name.endswith(network)}
+
+
+def _is_premade(cluster: Cluster, wanted: Wanted, homes: set[str]) -> bool:
+    """Whether it is made without annotations, and not below a project of ours that would tell whose it is."""
+    premade = [f"{cluster.name}-{namespace}" for namespace in _PREMADE]
+    parent, _, name = wanted.fq_name.rpartition(":")
     if wanted.type == PROJECT:
-        return names in premade
+        return parent == cluster.domain and name in premade
     if wanted.type == SECURITY_GROUP:
-        return names in [[*project, f"{project[1]}-default-sg"] for project in premade]
-    return False
+        return parent in homes and name in [f"{project}-default-sg" for project in premade]
+    return wanted.type in (IPAM, NETWORK, POLICY) and parent in homes
 
 
 def _match_interfaces(cluster: Cluster, wanted: Sequence[Wanted], objects: Sequence[Live], found: Matching) -> None:

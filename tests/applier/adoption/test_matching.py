@@ -170,11 +170,35 @@ def test_two_clusters_whose_names_begin_alike_never_meet() -> None:
 def test_an_unmarked_object_is_taken_only_where_the_predecessor_leaves_out_marks() -> None:
     unmarked = live("project", DOMAIN, "k8s-shop", mark=None)
     early = live("project", DOMAIN, "k8s-kube-system", mark=None)
-    group = live("security-group", DOMAIN, "k8s-kube-system", "k8s-kube-system-default-sg", mark=None)
+    group = live(
+        "security-group", DOMAIN, "k8s-kube-system", "k8s-kube-system-default-sg", mark=None, parent=early.uuid
+    )
     wanted = [*of_namespace("shop"), *of_namespace("kube-system")]
     found = match(cluster_of(*wanted), [unmarked, early, group])
     assert set(served(found).values()) == {early.uuid, group.uuid}
     assert [doubt.among for doubt in found.doubts.values()] == [(unmarked,)]
+
+
+def test_an_unmarked_object_below_a_project_that_is_ours_is_ours() -> None:
+    """Kube-manager puts no mark on the policy between an isolated namespace's networks."""
+    contrail = There()
+    name = (*contrail.project.fq_name, "k8s-shop-pod-service-np")
+    for parent, fits in ((contrail.project.uuid, True), (there("another"), False)):
+        policy = live("network-policy", *name, mark=None, parent=parent)
+        desired = replace(bootstrap()[-1], uuid=there("ours"), type="network-policy", fq_name=joined(name))
+        found = match(cluster_of(*bootstrap(), *of_namespace("shop"), desired), [*contrail.objects, policy])
+        assert (desired.uuid in found.pairs) is fits
+
+
+def test_all_of_a_cluster_may_be_in_one_project_that_is_not_its_own() -> None:
+    shared = live("project", DOMAIN, "tenants", mark=None)
+    network = live("virtual-network", *shared.fq_name, "k8s-default-pod-network", mark=None, parent=shared.uuid)
+    other = live("virtual-network", *shared.fq_name, "k8s-a-default-pod-network", mark=None, parent=shared.uuid)
+    desired = [
+        replace(w, fq_name=w.fq_name.replace("k8s-default:", "tenants:")) for w in bootstrap() if w.type != "project"
+    ]
+    found = match(cluster_of(*desired), [shared, network, other])
+    assert {pair.live for pair in found.pairs.values()} == {network}
 
 
 def test_the_machine_of_an_earlier_pod_of_the_name_does_not_serve() -> None:
