@@ -24,9 +24,12 @@ import requests
 
 from benchmarks.bare_loop import bare_loop
 from benchmarks.contrail_site import NAMESPACES, Site, site
+from benchmarks.cpu import cpu_seconds, peak_megabytes
 from benchmarks.warm_start import fill
 from console.postgres import EmbeddedPostgres
 from tests.applier.objects import pod
+
+_POLL = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +90,14 @@ def _audit(here: Site, *arguments: str, share: float) -> Audited:
     }
     command = [sys.executable, "-m", "applier", "audit", "--output", "json", "--limit", "0", *arguments]
     began = time.monotonic()
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    told = process.stdout.read()
-    _, _, usage = os.wait4(process.pid, 0)
-    process.returncode = 0  # waited for here, for the sake of its usage
-    seconds = time.monotonic() - began
-    process.stdout.close()
-    return Audited(json.loads(told), seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        cpu = megabytes = 0.0
+        while process.poll() is None:
+            cpu, megabytes = max(cpu, cpu_seconds(process.pid)), max(megabytes, peak_megabytes(process.pid))
+            time.sleep(_POLL)
+        assert process.stdout is not None
+        told = process.stdout.read()  # short: no findings are asked for
+    return Audited(json.loads(told), time.monotonic() - began, cpu, megabytes)
 
 
 if __name__ == "__main__":
