@@ -62,7 +62,8 @@ def plan(
     by_uuid = {row.uuid: row for row in rows}
     others = {n.uuid: n for n in neighbours if n.uuid not in by_uuid}
     draft = _Draft({u: set() for u in by_uuid}, {u: set() for u in by_uuid})
-    for edge in sorted(edges):  # so that the reasons given do not depend on the order of the input
+    # In one order, so that the reasons given do not depend on that of the input.
+    for edge in sorted(edges, key=lambda edge: (edge.from_uuid, edge.to_uuid)):
         _follow(edge, by_uuid, others, held, draft)
     _free_names(by_uuid, others, held, draft)
     order = _order(by_uuid, draft)

@@ -14,6 +14,7 @@ import queue
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -255,10 +256,12 @@ class Reconciler:
             else:
                 blocked += self._agenda.failed(row.uuid, outcome.reason)
         observed = sum(result.observation is not None for result in results)
-        metrics.ADDRESSES.inc(observed)
+        if observed:
+            metrics.ADDRESSES.inc(observed)
         urgent = observed > 0 or not self._calls
         self._recorder.put(results, within=0.0 if urgent else self._linger(self._settings.record_linger))
-        self._record_blocked(blocked)
+        if blocked:
+            self._record_blocked(blocked)
 
     def _linger(self, seconds: float) -> float:
         is_busy = self._agenda.ready > self._settings.concurrency
@@ -277,8 +280,8 @@ class Reconciler:
         waits = [result.delay for result in results if not result.done and result.status is not Status.DEAD]
         if waits:
             self._loader.wake_in(min(waits))
-        for result in results:
-            _RESULTS[result.status].inc()
+        for status, count in Counter(result.status for result in results).items():
+            _RESULTS[status].inc(count)
         metrics.STALE.inc(recorded.stale)
         self._tally.add(results, stale=recorded.stale, now=time.monotonic())
 

@@ -205,22 +205,13 @@ def _add(ends: Iterable[Any], found: _Found) -> list[str]:
 
 
 def _rows(result: Iterable[Any]) -> list[Row]:
-    return [
-        Row(
-            uuid=r.uuid,
-            shard=r.shard,
-            type=r.type,
-            fq_name=r.fq_name,
-            body=_body(r.body),
-            generation=r.generation,
-            absent=r.absent,
-            status=r.status,
-            applied_generation=r.applied_generation,
-            attempts=r.attempts,
-            address=r.address,
-        )
-        for r in result
-    ]
+    # Taken apart by place, in the order of _COLUMNS: by name costs as much as all the rest of a load.
+    return [_row(*columns) for columns in result]
+
+
+def _row(uuid: str, shard: int, type_: str, fq_name: str, body: str, *rest: Any) -> Row:
+    generation, absent, status, applied, attempts, address = rest
+    return Row(uuid, shard, type_, fq_name, _body(body), generation, absent, status, applied, attempts, address=address)
 
 
 def _body(text_: str) -> Mapping[str, Any]:

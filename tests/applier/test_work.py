@@ -17,6 +17,7 @@ from schemas.identity import shard_of
 from schemas.store.tables import SHARDS
 from tests.applier.desired import CLUSTER, DesiredStore
 from tests.applier.objects import BOOTSTRAP, HOME, IPAM, NETWORK, Pod, pod, project
+from tests.applier.running import until
 
 pytestmark = pytest.mark.postgres
 ALL = range(SHARDS)
@@ -217,7 +218,7 @@ def test_addresses_are_recorded_once_and_told(store: DesiredStore) -> None:
         record(store.engine, [result])
         driver = listener.connection.driver_connection
         assert driver is not None
-        driver.poll()
+        until(lambda: driver.poll() or driver.notifies)
         assert {n.channel for n in driver.notifies} == {"observed"}
     assert store.observed() == {web.address.uuid: body}
 
