@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import IntegrityError
 
 from console.postgres import EmbeddedPostgres
@@ -113,3 +116,77 @@ def test_a_store_of_the_first_release_is_brought_up_to_date_with_its_rows(postgr
     finally:
         engine.dispose()
         postgres_server.drop_database("old")
+
+
+@pytest.fixture
+def first_release(postgres_server: EmbeddedPostgres) -> Iterator[Engine]:
+    """A store of revision 0001."""
+    engine = connect(DatabaseSettings(url=postgres_server.ensure_database("first")), application="tests")
+    try:
+        with engine.begin() as connection:
+            command.upgrade(_config(connection), "0001")
+        yield engine
+    finally:
+        engine.dispose()
+        postgres_server.drop_database("first")
+
+
+def test_case_57_a_migration_that_fails_midway_leaves_the_store_as_it_was(first_release: Engine) -> None:
+    before = set(inspect(first_release).get_table_names())
+    with first_release.begin() as connection:
+        connection.execute(text("CREATE TABLE adopted_object (in_the_way integer)"))
+    with pytest.raises(StoreUnavailable, match="adopted_object"):
+        migrate(first_release)
+    assert current(first_release) == "0001"
+    assert set(inspect(first_release).get_table_names()) == before | {"adopted_object"}
+    with first_release.begin() as connection:
+        connection.execute(text("DROP TABLE adopted_object"))
+    assert migrate(first_release) == head()
+
+
+def test_case_57_migrations_only_add_so_code_of_the_release_before_can_go_on(first_release: Engine) -> None:
+    before = _columns(first_release)
+    migrate(first_release)
+    after = _columns(first_release)
+    assert before.items() <= after.items()
+    added = {name: column for name, column in after.items() if name[0] in {table for table, _ in before}}
+    for name in added.keys() - before.keys():
+        assert added[name].may_be_left_out, f"an INSERT of the release before does not know {name}"
+
+
+@dataclass(frozen=True)
+class _Kind:
+    type: str
+    may_be_left_out: bool
+
+
+def _columns(engine: Engine) -> dict[tuple[str, str], _Kind]:
+    found = inspect(engine)
+    return {
+        (table, column["name"]): _Kind(
+            str(column["type"]), column["nullable"] or column["default"] is not None or "identity" in column
+        )
+        for table in found.get_table_names()
+        for column in found.get_columns(table)
+    }
+
+
+def test_case_57_code_of_the_release_before_starts_on_the_store_of_this_one(store_engine: Engine) -> None:
+    require_current(store_engine, needed="0001")
+
+
+def test_case_57_code_that_a_store_of_a_later_version_does_not_serve_says_so(store_engine: Engine) -> None:
+    with store_engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        connection.execute(text("COMMENT ON TABLE alembic_version IS 'works with the code of revisions 9998 9999'"))
+    with pytest.raises(StoreMismatch, match=r"at revision 9999.*a later version has migrated it"):
+        require_current(store_engine)
+    with pytest.raises(StoreMismatch, match="a later version"):
+        migrate(store_engine)
+    with store_engine.begin() as connection:
+        connection.exec_driver_sql(
+            f"COMMENT ON TABLE alembic_version IS 'works with the code of revisions {head()} 9998 9999'"
+        )
+    require_current(store_engine)
+    assert migrate(store_engine) == "9999"  # and nothing of it is made as this version would have it
+    assert current(store_engine) == "9999"
