@@ -1,18 +1,21 @@
-"""A store that is away, full, locked or behind: cases 52 to 56. Nothing is lost, and a person is told."""
+"""A store that is away, full, locked or behind: cases 52 to 57. Nothing is lost, and a person is told."""
 
 from __future__ import annotations
 
 import time
 
 import pytest
+from alembic import command
 from sqlalchemy import text
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from applier.reconciler import UNRECORDED
 from applier.service import AppliedInBackground
+from console.postgres import EmbeddedPostgres
 from schemas.health import Health
 from schemas.settings import DatabaseSettings
 from schemas.store.engine import connect
+from schemas.store.migrate import _config, migrate
 from simulators.contrail.server import ContrailSimulator
 from tests.applier.desired import DesiredStore
 from tests.applier.objects import BOOTSTRAP, project
@@ -88,3 +91,24 @@ def test_case_53_a_pool_without_connections_is_told_and_waited_for(
     engine.dispose()
     assert store.observed().keys() == {p.address.uuid for p in pods}
     assert contrail.counters["POST", "virtual-machine"] == 2
+
+
+def test_case_57_a_store_of_the_release_before_is_waited_for_until_it_is_migrated(
+    postgres_server: EmbeddedPostgres, contrail: ContrailSimulator
+) -> None:
+    url = postgres_server.ensure_database("half_migrated")
+    engine = connect(DatabaseSettings(url=url), application="tests")
+    try:
+        with engine.begin() as connection:
+            command.upgrade(_config(connection), "0001")
+        old = DesiredStore(engine)
+        old.put(*BOOTSTRAP)
+        health = Health()
+        with applying(old, contrail, health=health):
+            until(lambda: "at revision 0001" in health.why_not_ready().get("store", ""), told=health.why_not_ready)
+            assert contrail.counters.total() == 0
+            migrate(engine)
+            until_applied(old)
+    finally:
+        engine.dispose()
+        postgres_server.drop_database("half_migrated")
