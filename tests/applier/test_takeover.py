@@ -115,6 +115,28 @@ def test_case_71_who_lost_its_shards_sends_nothing_that_waited(
     assert contrail.counters["PUT", "project"] == 1 + 8 + 1
 
 
+def test_case_73_a_late_delete_does_not_free_the_address_of_a_pod_that_lives_again(
+    store: DesiredStore, contrail: ContrailSimulator
+) -> None:
+    web = pod("shop", "web-0")
+    store.put(*BOOTSTRAP, project("shop"), *web.objects)
+    with applying(store, contrail, concurrency=1, takeover_interval=0.05):
+        until_applied(store)
+        before = store.observed()[web.address.uuid]
+        contrail.faults.add(Fault(Trouble.LATENCY, "POST", "/ref-update", 1, seconds=1.0))
+        store.remove(*web.objects)  # unlinked first, which takes long; the deletes wait for that
+        until(lambda: not contrail.faults.waiting)
+        with taken_from_the_holder(store) as shards:
+            store.put(*web.objects)
+            apply_by_hand(store, contrail, shards)
+            until(lambda: store.unfinished() == [f"link {':'.join(web.link.fq_name)}: pending "], told=store.unfinished)
+        until_applied(store)
+    assert not [call for call in contrail.counters if call[0] == "DELETE"]
+    assert store.observed() == {web.address.uuid: before}
+    (router,) = contrail.objects("virtual-router")
+    assert [ref["uuid"] for ref in router["virtual_machine_refs"]] == [web.machine.uuid]
+
+
 @contextmanager
 def process(store: DesiredStore, contrail: ContrailSimulator, **settings: Any) -> Iterator[subprocess.Popen[bytes]]:
     """`python -m applier run`, killed at the end."""
