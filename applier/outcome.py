@@ -153,7 +153,7 @@ def _bad_request(call: Call, text: str) -> _Found:
 def _not_found(call: Call, text: str) -> _Found:
     if text.startswith("Not found: "):  # the path is unknown: another server, or a type it does not have
         return Verdict.RETRY, None, ()
-    if text.startswith("Resource type"):
+    if text.startswith(("Resource type", "Invalid tag name")):
         return Verdict.REFUSED, None, ()
     found = _UNKNOWN_ID.search(text)
     if call in (Call.READ, Call.UPDATE, Call.DELETE) and found:
