@@ -37,9 +37,11 @@ class ApplierSettings:
     blocked_limit: float = 5.0
     """Most seconds between two attempts at an object that waits for something outside of the store, or for the API."""
     record_linger: float = 0.01
-    """Seconds that a result waits for others, to share one commit; an address that was read never waits."""
+    """Seconds that a result waits for others, to share one commit; an address that was read never waits. Ten times as
+    long while more objects wait than can run."""
     address_linger: float = 0.01
-    """Seconds that a new instance-ip waits for others, to share one call that reads their addresses."""
+    """Seconds that a new instance-ip waits for others, to share one call that reads their addresses. Ten times as long
+    while more objects wait than can run."""
     cache_seconds: float = 300.0
     """How long owners of links and subnets of networks are remembered; a miss or a 404 asks at once."""
     drain_timeout: float = 20.0
