@@ -48,7 +48,8 @@ _CLOSE = text("""
     UPDATE audit_finding o
     SET resolved_at = clock_timestamp(), resolution = CASE WHEN repairs > 0 THEN 'repaired' ELSE 'vanished' END
     WHERE o.cluster = :cluster AND o.resolved_at IS NULL AND o.last_run <> :run
-      AND NOT EXISTS (SELECT FROM apply_state a WHERE a.object_uuid = o.uuid AND a.status <> 'applied')
+      AND (o.problem IN ('orphan', 'foreign')
+           OR NOT EXISTS (SELECT FROM apply_state a WHERE a.object_uuid = o.uuid AND a.status <> 'applied'))
 """)
 _SETTLE = text("""
     UPDATE audit_finding o SET resolved_at = clock_timestamp(), resolution = 'repaired'

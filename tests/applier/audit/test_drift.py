@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import requests
+from sqlalchemy import event
 
 from applier.audit.auditor import AUDITED
 from applier.audit.session import open_session
@@ -219,3 +222,23 @@ def test_one_audit_of_a_cluster_runs_at_a_time(world: World) -> None:
             assert other is not None
     with open_session(world.engine, cluster="k8s") as again:
         assert again is not None
+
+
+def test_an_applier_with_no_more_rights_than_its_role_can_audit(world: World) -> None:
+    (web,) = world.pods("web-0")
+    delete(world, "instance-ip", web[2].uuid)
+
+    def become(connection: Any, _: object) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET ROLE contrail_kube_applier")
+        connection.commit()
+
+    world.engine.dispose()
+    event.listen(world.engine, "connect", become)
+    try:
+        assert world.audit(repair=True, prune=True).repaired == 1
+        world.apply()
+        assert world.audit(repair=True).left == 0
+    finally:
+        event.remove(world.engine, "connect", become)
+        world.engine.dispose()
