@@ -15,6 +15,7 @@ import yaml
 from console.__main__ import cli
 from console.settings import OF_SERVICES, settings_of
 from schemas.settings import ENV_PREFIX, SHARED
+from watchers.kinds import BUILT_IN, OPTIONAL
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
@@ -179,9 +180,9 @@ def test_case_94_the_watchers_may_look_and_write_one_lease() -> None:
     manifests = list(yaml.safe_load_all((ROOT / "deploy" / "kubernetes" / "watchers-rbac.yaml").read_text()))
     rules = {m["kind"]: m["rules"] for m in manifests if "rules" in m}
     assert set(rules) == {"ClusterRole", "Role"}
-    assert [(rule["resources"], rule["verbs"]) for rule in rules["ClusterRole"]] == [
-        (["namespaces", "nodes", "pods"], ["get", "list", "watch"])
-    ]
+    looked_at = [(g, r) for rule in rules["ClusterRole"] for g in rule["apiGroups"] for r in rule["resources"]]
+    assert sorted(looked_at) == sorted((kind.group, kind.resource) for kind in (*BUILT_IN, *OPTIONAL))
+    assert all(rule["verbs"] == ["get", "list", "watch"] for rule in rules["ClusterRole"])
     for rule in rules["Role"]:
         assert (rule["apiGroups"], rule["resources"]) == (["coordination.k8s.io"], ["leases"])
         assert rule.get("resourceNames") == ["contrail-kube-watchers"] or rule["verbs"] == ["create"]
