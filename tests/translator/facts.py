@@ -9,7 +9,16 @@ from schemas.bus.port import Record
 from schemas.codec import encode
 from schemas.events import ChangeEvent, Op, Source, change, marker
 from schemas.identity import ResourceKey, partition_of
-from schemas.records import NamespaceRecord, NodeAddress, NodeRecord, OwnerReference, PodRecord, SettingsRecord
+from schemas.records import (
+    NamespaceRecord,
+    NodeAddress,
+    NodeRecord,
+    OwnerReference,
+    PodRecord,
+    ServiceRecord,
+    SettingsRecord,
+    WorkloadRecord,
+)
 from schemas.records import Record as Body
 
 CLUSTER = "k8s"
@@ -67,10 +76,37 @@ def gone(name: str, version: int = 2, *, namespace: str = "shop", epoch: int = 1
     return pod(name, version, namespace=namespace, op=Op.DELETE, epoch=epoch, of=of)
 
 
-def namespace(name: str = "shop", version: int = 1, *, op: Op = Op.UPSERT, epoch: int = 1, of: str = "") -> ChangeEvent:
-    """A namespace event."""
-    body = None if op is Op.DELETE else NamespaceRecord(labels={"kubernetes.io/metadata.name": name})
+def namespace(
+    name: str = "shop",
+    version: int = 1,
+    *,
+    op: Op = Op.UPSERT,
+    epoch: int = 1,
+    of: str = "",
+    labels: dict[str, str] | None = None,
+    **annotations: str,
+) -> ChangeEvent:
+    """A namespace event; other keywords are annotations of ours: isolation="true", network="…"."""
+    held = {f"opencontrail.org/{key.replace('__', '-')}": value for key, value in annotations.items()}
+    every = {"kubernetes.io/metadata.name": name, **(labels or {})}
+    body = None if op is Op.DELETE else NamespaceRecord(labels=every, annotations=held)
     return event(op, "Namespace", "", name, version, body, epoch=epoch, of=of)
+
+
+def workload(kind: str, name: str, app: str | None = None, *owners: OwnerReference, of: str = "") -> ChangeEvent:
+    """A controller's event in namespace shop; `app` is its label."""
+    body = WorkloadRecord(labels={} if app is None else {"opencontrail.org/name": app}, owners=owners)
+    return event(Op.UPSERT, kind, "shop", name, 1, body, of=of)
+
+
+def controlled(by: ChangeEvent) -> OwnerReference:
+    """The owner reference of what this resource controls."""
+    return OwnerReference(api_version=by.api_version, kind=by.kind, name=by.name, uid=by.uid, controller=True)
+
+
+def service(name: str, version: int = 1, *, namespace: str = "shop", of: str = "", **fields: object) -> ChangeEvent:
+    """A service event; other keywords are fields of the record."""
+    return event(Op.UPSERT, "Service", namespace, name, version, ServiceRecord(**fields), of=of)  # type: ignore[arg-type]
 
 
 def node(
