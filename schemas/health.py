@@ -24,6 +24,7 @@ class Health:
         self._clock = clock
         self._lock = threading.Lock()
         self._waiting: dict[str, str] = {}
+        self._notes: dict[str, str] = {}
         self._beats: dict[str, tuple[float, float]] = {}
 
     def not_ready(self, part: str, reason: str) -> None:
@@ -35,6 +36,18 @@ class Health:
         """The part serves."""
         with self._lock:
             self._waiting.pop(part, None)
+
+    def note(self, part: str, text: str) -> None:
+        """Tell whoever asks for readiness, which does not depend on it; '' takes it back."""
+        with self._lock:
+            self._notes.pop(part, None)
+            if text:
+                self._notes[part] = text
+
+    def notes(self) -> dict[str, str]:
+        """What was noted, by part."""
+        with self._lock:
+            return dict(self._notes)
 
     def beat(self, loop: str, *, within: float) -> None:
         """The loop is alive, and will beat again within so many seconds."""
@@ -119,18 +132,16 @@ def _handler(health: Health, registry: CollectorRegistry) -> type[BaseHTTPReques
             if path == "/metrics":
                 self._answer(200, generate_latest(registry), CONTENT_TYPE_LATEST)
             elif path == "/livez":
-                self._report(health.why_not_alive())
+                self._report(health.why_not_alive(), {})
             elif path == "/readyz":
-                self._report(health.why_not_ready())
+                self._report(health.why_not_ready(), health.notes())
             else:
                 self._answer(404, b"not found; try /livez, /readyz or /metrics\n", "text/plain")
 
-        def _report(self, reasons: dict[str, str]) -> None:
-            if not reasons:
-                self._answer(200, b"ok\n", "text/plain")
-                return
-            text = "".join(f"{part}: {reason}\n" for part, reason in sorted(reasons.items()))
-            self._answer(503, text.encode(), "text/plain")
+        def _report(self, reasons: dict[str, str], notes: dict[str, str]) -> None:
+            text = "".join(f"{part}: {reason}\n" for part, reason in sorted(reasons.items())) or "ok\n"
+            text += "".join(f"note on {part}: {note}\n" for part, note in sorted(notes.items()))
+            self._answer(503 if reasons else 200, text.encode(), "text/plain")
 
         def _answer(self, status: int, body: bytes, content_type: str) -> None:
             self.send_response(status)

@@ -34,6 +34,18 @@ def test_readiness_names_the_part_and_the_reason() -> None:
         assert get(server, "/readyz") == (200, "ok\n")
 
 
+def test_a_note_is_told_and_leaves_readiness_alone() -> None:
+    health = Health()
+    with HealthServer(health, registry=CollectorRegistry()) as server:
+        health.note("audit", "3 orphans are more than the budget")
+        assert get(server, "/readyz") == (200, "ok\nnote on audit: 3 orphans are more than the budget\n")
+        health.not_ready("database", "away")
+        assert get(server, "/readyz") == (503, "database: away\nnote on audit: 3 orphans are more than the budget\n")
+        health.ready("database")
+        health.note("audit", "")
+        assert get(server, "/readyz") == (200, "ok\n")
+
+
 def test_a_loop_that_stops_beating_is_not_alive() -> None:
     now = 100.0
     health = Health(clock=lambda: now)
