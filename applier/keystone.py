@@ -113,12 +113,13 @@ class KeystoneTokens:
         try:
             if self._token is old:
                 self._token = self._ask(since=self._clock())
+            return self._token.header or old.header
         except ContrailUnavailable as error:
             self._token = replace(old, renew_at=min(self._clock() + RETRY_EARLY, old.ends_at))
             logger.warning("the token is still good, but no new one is to be had: %s", error)
+            return old.header
         finally:
             self._lock.release()
-        return self._token.header
 
     def _renew(self, old: _Token, *, since: float) -> bytes:
         with self._lock:

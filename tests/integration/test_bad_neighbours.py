@@ -237,7 +237,8 @@ def test_a_kubernetes_api_that_is_away_not_trusted_or_refusing(tmp_path: Path) -
 def test_a_contrail_api_that_is_away_refuses_or_is_none(
     database_url: str, store_engine: Engine, tmp_path: Path
 ) -> None:
-    no_login, no_contrail = "without credentials (CONTRAIL_KUBE_CONTRAIL_AUTH is none)", "is this the address of a Contrail config API"
+    no_login = "without credentials (CONTRAIL_KUBE_CONTRAIL_AUTH is none)"
+    no_contrail = "is this the address of a Contrail config API"
     answers = {
         "away": (0, "", ("Connection refused", "check that the config API runs there")),
         "401": (401, "Authentication required", ("401: Authentication required", no_login)),
@@ -260,7 +261,8 @@ def test_a_contrail_api_that_is_away_refuses_or_is_none(
                 f"{NAME}DATABASE_URL": database_url,
                 f"{NAME}CONTRAIL_URLS": simulator.url,
             }
-            where = (f"Contrail API {simulator.url}", f"{NAME}CONTRAIL_URLS") if cluster != "stays" else ()
+            variable = {"401": "CONTRAIL_AUTH", "403": "CONTRAIL_AUTH"}.get(cluster, "CONTRAIL_URLS")
+            where = (f"Contrail API {simulator.url}", f"{NAME}{variable}") if cluster != "stays" else ()
             waiting[cluster] = begin(
                 running, "applier", environment, name=cluster, part="contrail", words=(*where, *words)
             )

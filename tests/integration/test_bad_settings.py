@@ -47,7 +47,7 @@ WRONG_SETTINGS = (
     of("translator", "DATABSE_URL", "postgresql://x/y", f"did you mean {NAME}DATABASE_URL?"),
     of("translator", "DATABASE_URL", "127.0.0.1:5432", "no database URL"),
     of("translator", "DATABASE_URL_FILE", "/nonexistent/password", "cannot be read: No such file"),
-    of("applier", "CONTRAIL_URI", "http://x", f"did you mean {NAME}CONTRAIL_URLS?"),
+    of("applier", "CONTRAIL_URL", "http://x", f"did you mean {NAME}CONTRAIL_URLS?"),
     of("applier", "CLUSTER_POD_SUBNETS", "10.32.0.0/99", "'10.32.0.0/99' is no subnet"),
     of("applier", "DATABASE_URL_FILE", "/nonexistent/password", "cannot be read: No such file"),
     of("cni", "CNI_NODENAME", "node-a", f"did you mean {NAME}CNI_NODE_NAME?"),
@@ -104,7 +104,7 @@ def test_up_names_what_refuses_it_in_one_line_and_ends(postgres_server: Embedded
         refused = kubeconfig(tmp_path / "refused", cluster.api.url)
         away = kubeconfig(tmp_path / "away", f"http://127.0.0.1:{free_port()}")
         cases = {
-            ("--contrail-api", contrails[0].url): (contrails[0].url, "refuses us: 401"),
+            ("--contrail-api", contrails[0].url): (contrails[0].url, "refuses us: Contrail answered 401"),
             ("--contrail-api", contrails[1].url): (contrails[1].url, "is no Contrail API"),
             ("--database", refusing): (place(refusing), "password authentication failed", "--database"),
             ("--kubeconfig", refused): (cluster.api.url, "401 Unauthorized", "is the token"),
