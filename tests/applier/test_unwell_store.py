@@ -34,6 +34,24 @@ def test_case_56_lost_wakeups_cost_only_time(store: DesiredStore, contrail: Cont
         until_applied(store, within=5.0)
 
 
+def test_case_56_what_was_told_while_nobody_listened_is_found_at_the_next_connection(
+    store: DesiredStore, contrail: ContrailSimulator
+) -> None:
+    store.put(*BOOTSTRAP)
+    with applying(store, contrail, poll_interval=60.0):
+        until_applied(store)
+        with store.engine.begin() as connection:
+            killed = connection.scalars(
+                text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND query = 'LISTEN desired'"
+                )
+            ).all()
+        assert killed == [True]
+        store.put(project("shop"), namespace="shop")
+        until_applied(store, within=5.0)
+
+
 def test_case_52_every_database_session_killed_in_the_middle(store: DesiredStore, contrail: ContrailSimulator) -> None:
     pods = shop(store, *(f"web-{n}" for n in range(40)))
     with applying(store, contrail):
