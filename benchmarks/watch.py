@@ -71,7 +71,7 @@ def _watching(port: int, directory: Path, open_producer: Callable[[], Producer])
     stop = threading.Event()
     thread = threading.Thread(
         target=lambda: run_service(
-            WatchersSettings(epoch_file=str(directory / "epochs.json")),
+            WatchersSettings(epoch_file=str(directory / "epochs.json"), streamed_lists=False),
             cluster="k8s",
             load=lambda: Configuration(host=f"http://127.0.0.1:{port}"),
             open_producer=open_producer,

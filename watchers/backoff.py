@@ -8,11 +8,11 @@ LONGEST_ASKED = 300.0
 """A server may ask for more patience than our own, within reason."""
 
 
-def pause(failures: int, *, draw: float, asked: float = 0.0) -> float:
-    """Seconds to wait after so many failures in a row (from 1), doubling from 0.1 to 15 s.
+def pause(failures: int, *, draw: float, asked: float = 0.0, longest: float = LONGEST) -> float:
+    """Seconds to wait after so many failures in a row (from 1), doubling from 0.1 to `longest`.
 
     `draw` in [0, 1) is the jitter: half of the time is fixed, half is drawn. What the other side `asked` for
     (Retry-After) is a lower bound, the jitter comes on top.
     """
-    span = min(LONGEST, FIRST * 2.0 ** min(failures - 1, 30))
+    span = min(longest, FIRST * 2.0 ** min(failures - 1, 30))
     return max(span / 2, min(asked, LONGEST_ASKED)) + span / 2 * draw

@@ -91,6 +91,7 @@ class Connection:
         *,
         query: Mapping[str, str] | None = None,
         body: bytes | None = None,
+        accept: str = "application/json",
         read_timeout: float,
         answers: frozenset[int] = frozenset(),
         interruptible: bool = False,
@@ -107,7 +108,7 @@ class Connection:
         timeout = urllib3.Timeout(connect=self._connect_timeout, read=read_timeout)
         try:
             # The hook of the official client reads the token again when it is old: it can fail like any file.
-            headers = _headers(configuration, body)
+            headers = _headers(configuration, body, accept)
             response = pool.request(
                 method, url, headers=headers, body=body, timeout=timeout, retries=False, preload_content=False
             )
@@ -184,8 +185,8 @@ class Connection:
         logger.debug("credentials were refused and have been read again server=%s", self.server)
 
 
-def _headers(configuration: Configuration, body: bytes | None) -> dict[str, str]:
-    headers = {"Accept": "application/json", "User-Agent": USER_AGENT}
+def _headers(configuration: Configuration, body: bytes | None, accept: str) -> dict[str, str]:
+    headers = {"Accept": accept, "User-Agent": USER_AGENT}
     if body is not None:
         headers["Content-Type"] = "application/json"
     for setting in configuration.auth_settings().values():

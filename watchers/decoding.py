@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from schemas.errors import MalformedObject
-from watchers.kinds import Kind, Observed, observe
+from watchers.kinds import Kind, Observed, identify, observe
 
 T = TypeVar("T")
 BEGINNING = 1024
@@ -140,9 +140,8 @@ class Decoding:
         if line.type in ("ADDED", "MODIFIED", "DELETED"):
             try:
                 return Change(observe(self._kind, line.object), line.type == "DELETED")
-            except MalformedObject as error:
-                meta = line.object.metadata
-                return _malformed(meta, str(error), data)
+            except MalformedObject:
+                return self._unusual(data)
         return self._unusual(data)
 
     def page(self, data: bytes) -> Page:
@@ -172,8 +171,11 @@ class Decoding:
             raise _not_a_line(data, error) from error
         if line.type not in ("ADDED", "MODIFIED", "DELETED"):
             raise MalformedObject(f"a watch line of unknown type {line.type[:80]!r}")
+        deleted = line.type == "DELETED"
         one = self._object_of(line.object)
-        return one if isinstance(one, Malformed) else Change(one, line.type == "DELETED")
+        if deleted and isinstance(one, Malformed):
+            one = self._gone(one)
+        return one if isinstance(one, Malformed) else Change(one, deleted)
 
     def _broken_page(self, data: bytes) -> Page:
         """A page one of whose items does not fit: item by item."""
@@ -188,6 +190,14 @@ class Decoding:
             tuple(one for one in found if isinstance(one, Observed)),
             tuple(one for one in found if isinstance(one, Malformed)),
         )
+
+    def _gone(self, malformed: Malformed) -> Observed | Malformed:
+        """Of an object that is gone its names are enough: however broken it was, it must not stay for ever."""
+        try:
+            key = identify(self._kind, namespace=malformed.namespace, name=malformed.name, uid=malformed.uid)
+        except MalformedObject:
+            return malformed
+        return Observed(key, malformed.uid, malformed.resource_version, None)
 
     def _object_of(self, raw: msgspec.Raw) -> Observed | Malformed:
         try:

@@ -17,7 +17,7 @@ from watchers.kinds import Observed
 _encoder = msgspec.msgpack.Encoder(order="deterministic")
 
 
-def digest(record: Record) -> bytes:
+def digest(record: Record | None) -> bytes:
     """Twelve bytes that are the same for the same record, whatever the order of its maps."""
     return hashlib.blake2b(_encoder.encode(record), digest_size=12).digest()
 

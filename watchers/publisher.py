@@ -21,9 +21,11 @@ from schemas.errors import BusLost, BusUnavailable
 from schemas.events import ChangeEvent, Op, Source, marker
 from schemas.health import Health
 from schemas.identity import partition_of
+from schemas.letters import OP as UNDECODED
+from schemas.letters import Letter, encode_letter
 from watchers import metrics
 from watchers.backoff import pause
-from watchers.coalescing import Entry, Pending
+from watchers.coalescing import Entry, Message, Pending
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +43,8 @@ class Publisher:
     """Publishes change events of all kinds; `run`, in a thread of its own, does the sending.
 
     `reopen` makes another producer when the present one has ended and lost records; `lost` is called then, since
-    what it lost can only be had by listing again. `room` is how many events may wait.
+    what it lost can only be had by listing again. `room` is how many events may wait. `leads` is asked before each
+    batch: while it says no, nothing is sent.
     """
 
     def __init__(
@@ -52,9 +55,12 @@ class Publisher:
         health: Health,
         lost: Callable[[], None],
         room: int = 10_000,
+        leads: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        metrics.ROOM.set(room)
         self._producer = producer
+        self._leads = leads
         self._reopen = reopen
         self._health = health
         self._lost = lost
@@ -104,6 +110,17 @@ class Publisher:
                 self._pending.add_marker(Entry(partition, event, now))
             self._changed.notify_all()
 
+    def note(self, letter: Letter) -> bool:
+        """Take a letter about something undecodable; False, and it is not taken, while there is no room."""
+        entry = Entry(partition_of(letter.key, self._partitions), letter, self._clock())
+        with self._changed:
+            if len(self._pending) >= self._room:
+                return False
+            self._pending.add_letter(entry)
+            self._changed.notify_all()
+        metrics.LETTERS.inc()
+        return True
+
     def run(self) -> None:
         """Send until `close`; raises what another try would not mend (BusMismatch)."""
         while (entries := self._gathered()) is not None:
@@ -118,7 +135,8 @@ class Publisher:
         with self._changed:
             self._closing = True
             self._changed.notify_all()
-        thread.join(within)
+        if within:
+            thread.join(within)
         self._abandoned.set()
         thread.join(FLUSH_SECONDS)
         self._producer.close()
@@ -147,6 +165,8 @@ class Publisher:
         record = next(records, None)
         for failures in count(1):
             self._health.beat("publisher", within=ALIVE_SECONDS)
+            if not self._await_leadership():
+                return False
             try:
                 while record is not None:
                     self._producer.publish(*record)  # if it raises, this record was not taken
@@ -163,19 +183,28 @@ class Publisher:
         self._sent(batch)
         return True
 
+    def _await_leadership(self) -> bool:
+        """Wait until we may publish; False when that was given up."""
+        while not self._leads():
+            self._health.beat("publisher", within=ALIVE_SECONDS)
+            if self._abandoned.wait(TICK / 5):
+                return False
+        return not self._abandoned.is_set()
+
     def _records(self, batch: Sequence[Entry]) -> Iterator[tuple[int, bytes, bytes, list[tuple[str, bytes]]]]:
         for entry in batch:
             event = entry.event
             # W3C Trace Context: version, trace id, span id, flags "sampled"; ids of zeros only are invalid.
             trace = f"00-{random.getrandbits(128) or 1:032x}-{random.getrandbits(64) or 1:016x}-01"
-            headers = [("traceparent", trace.encode()), ("kind", event.kind.encode()), ("op", event.op.encode())]
-            yield entry.partition, str(event.key).encode(), encode(event), headers
+            op, value = (UNDECODED, encode_letter(event)) if isinstance(event, Letter) else (event.op, encode(event))
+            headers = [("traceparent", trace.encode()), ("kind", event.kind.encode()), ("op", op.encode())]
+            yield entry.partition, str(event.key).encode(), value, headers
 
     def _sent(self, batch: Sequence[Entry]) -> None:
         now = self._clock()
         for entry in batch:
             metrics.PUBLISH_SECONDS.observe(now - entry.taken_at)
-        for (kind, op), number in Counter((e.event.kind, e.event.op.value) for e in batch).items():
+        for (kind, op), number in Counter(_kind_and_op(e.event) for e in batch).items():
             metrics.PUBLISHED.labels(kind, op).inc(number)
         if self._down:
             self._down = False
@@ -213,3 +242,7 @@ class Publisher:
             except BusUnavailable as again:
                 self._away(again)
         self._lost()
+
+
+def _kind_and_op(event: Message) -> tuple[str, str]:
+    return event.kind, UNDECODED if isinstance(event, Letter) else event.op.value

@@ -16,7 +16,7 @@ from urllib3.exceptions import (
     SSLError,
 )
 
-from schemas.errors import KubernetesForbidden, KubernetesUnavailable, VersionExpired
+from schemas.errors import KubernetesForbidden, KubernetesUnavailable, NotServed, VersionExpired
 
 LONGEST_MESSAGE = 300
 
@@ -36,9 +36,19 @@ def refused(status: int, headers: Mapping[str, str], body: bytes, *, doing: str)
     if status == 401:
         return KubernetesUnavailable(f"{text}; is the token or client certificate expired, or of another cluster?")
     if status == 404:
-        return KubernetesUnavailable(f"{text}; is this the address of a Kubernetes API server?")
+        return NotServed(f"{text}; is this the address of a Kubernetes API server?")
     error = KubernetesUnavailable(f"{text}; the server asks to wait, or is ill: see its log if this goes on")
     error.retry_after = _seconds(headers.get("Retry-After", ""))
+    return error
+
+
+def failed(code: int, message: str, retry_after: float, *, doing: str) -> KubernetesUnavailable:
+    """The error for a Status inside a stream that was answered with 200."""
+    text = f"{doing}: {code} {message[:LONGEST_MESSAGE]}"
+    if code == 410:
+        return VersionExpired(text)
+    error = KubernetesUnavailable(text)
+    error.retry_after = retry_after
     return error
 
 

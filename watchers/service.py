@@ -1,6 +1,7 @@
 """The watchers as one unit: what `python -m watchers` runs, and what an embedded run or a test starts in a thread.
 
-One connection, one publisher, and one reflector per kind, each in a thread of its own under one supervisor.
+Of several that share a Lease one publishes, the others wait to take over; one that keeps its epochs in a file, or
+nowhere, publishes from the start to the end.
 """
 
 from __future__ import annotations
@@ -8,12 +9,12 @@ from __future__ import annotations
 import logging
 import os
 import random
+import secrets
 import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import TypeVar
@@ -21,30 +22,27 @@ from typing import TypeVar
 import msgspec
 
 from schemas.bus.port import Producer
-from schemas.errors import KubernetesForbidden, KubernetesUnavailable, Retryable
+from schemas.errors import KubernetesForbidden, KubernetesUnavailable, NotLeading, Retryable
 from schemas.events import Source
 from schemas.health import Health
+from watchers import metrics
 from watchers.backoff import pause
 from watchers.connection import Connection, Load
-from watchers.epoch_file import EpochFile
-from watchers.epoch_lease import EpochLease
-from watchers.epochs import EpochSource
-from watchers.guard import Guard
 from watchers.kinds import KINDS, Kind
-from watchers.kubernetes_api import KubernetesApi, Limits
+from watchers.leadership import Leadership, Tempo
+from watchers.lease import Lease
 from watchers.publisher import PART as BUS
-from watchers.publisher import Publisher
-from watchers.reflector import Reflector
+from watchers.register import Register
+from watchers.register_file import RegisterFile
+from watchers.register_lease import RegisterLease
 from watchers.settings import WatchersSettings
-from watchers.standing import ALIVE_SECONDS, Standing
+from watchers.standing import ALIVE_SECONDS
+from watchers.term import Term
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-CLUSTER = "cluster"
-STOP_SECONDS = 6.0
-DRAIN_SECONDS = 10.0
-TICK = 0.2
+CLUSTER, LEASE = "cluster", "lease"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,70 +74,152 @@ def run(
     health: Health | None = None,
     kinds: Sequence[Kind] = KINDS,
     version: str = "",
+    register: Register | None = None,
+    once: bool = False,
 ) -> None:
     """Watch until `stop` is set, then send what waits and return, within 30 seconds.
 
     `cluster` is its name in our records; `load` gives address and credentials (see `watchers.connection`);
-    `open_producer` is called once, and again when a producer has lost records; what it made is closed here.
-    A missing API server or bus is no error: it is waited for. Raises SettingsError, BusMismatch, and whatever
-    ended a thread that should not have ended.
+    `open_producer` is called once a term, and again when a producer has lost records; what it made is closed here.
+    `register` replaces the one of the settings, and then nobody else leads. With `once` it returns when every kind
+    was listed; who finds another leading then raises NotLeading. A missing API server or bus is no error: it is
+    waited for. Raises SettingsError, BusMismatch, and whatever ended a thread that should not have ended.
     """
     health = health or Health()
-    standings = [Standing(kind.name, health) for kind in kinds]
-    health.not_ready(BUS, "not open yet")
     connection = Connection(load, connect_timeout=settings.connect_timeout)
+    service = _Service(settings, connection, open_producer, stop, health, kinds, once)
+    for kind in kinds:
+        if not kind.optional:
+            health.not_ready(kind.name, "not listed yet")
     try:
-        epochs = _epochs(settings, connection)
         cluster_uid = _patiently(lambda: _cluster_uid(connection), part=CLUSTER, health=health, stop=stop)
-        producer = None if cluster_uid is None else _patiently(open_producer, part=BUS, health=health, stop=stop)
-        if cluster_uid is None or producer is None:
+        if cluster_uid is None:
             return
-        stamp = Stamp(cluster, cluster_uid, settings.identity or f"{socket.gethostname()}-{os.getpid()}", version)
-        reflectors: list[Reflector] = []
-        publisher = Publisher(
-            producer,
-            reopen=open_producer,
-            health=health,
-            lost=lambda: _list_all_again(reflectors, connection),
-            room=settings.room,
-        )
-        reflectors += [
-            _reflector(kind, settings, connection, epochs, publisher, standing, stamp)
-            for kind, standing in zip(kinds, standings, strict=True)
-        ]
-        logger.info("watching server=%s topic=%s cluster_uid=%s", connection.server, producer.topic, cluster_uid)
-        _supervise(reflectors, publisher, connection, stop)
+        identity = settings.identity or f"{socket.gethostname()}-{os.getpid()}"
+        stamp = Stamp(cluster, cluster_uid, identity, version)
+        if register is None and settings.epoch_file:
+            register = RegisterFile(Path(settings.epoch_file))
+        if register is not None:
+            service.lead(register, stamp, leads=lambda: True, lost=threading.Event())
+        else:
+            service.stand(stamp)
     finally:
         connection.close()
 
 
-def _reflector(
-    kind: Kind,
-    settings: WatchersSettings,
-    connection: Connection,
-    epochs: EpochSource,
-    publisher: Publisher,
-    standing: Standing,
-    stamp: Stamp,
-) -> Reflector:
-    limits = Limits(page_size=settings.page_size, watch_timeout=settings.read_timeout)
-    return Reflector(
-        kind,
-        api=KubernetesApi(connection, limits),
-        epochs=epochs,
-        publisher=publisher,
-        guard=Guard(settings.guard_share, settings.guard_floor),
-        standing=standing,
-        source=stamp,
-        resync_seconds=settings.resync_seconds,
-        confirmed=kind.name in settings.confirm,
-    )
+@dataclass(frozen=True, slots=True)
+class _Service:
+    settings: WatchersSettings
+    connection: Connection
+    open_producer: Callable[[], Producer]
+    stop: threading.Event
+    health: Health
+    kinds: Sequence[Kind]
+    once: bool
+
+    def lead(self, register: Register, stamp: Stamp, *, leads: Callable[[], bool], lost: threading.Event) -> None:
+        """One term, from opening the bus to closing it."""
+        self.health.not_ready(BUS, "not open yet")
+        ended = _Either(self.stop, lost)
+        producer = _patiently(self.open_producer, part=BUS, health=self.health, stop=ended)
+        if producer is None:
+            return
+        logger.info(
+            "watching server=%s topic=%s cluster_uid=%s", self.connection.server, producer.topic, stamp.cluster_uid
+        )
+        metrics.LEADING.set(1)
+        try:
+            Term(
+                self.settings,
+                self.kinds,
+                connection=self.connection,
+                register=register,
+                producer=producer,
+                reopen=self.open_producer,
+                leads=leads,
+                source=stamp,
+                health=self.health,
+            ).run(self.stop, lost=lost, once=self.once)
+        finally:
+            metrics.LEADING.set(0)
+
+    def stand(self, stamp: Stamp) -> None:
+        """Stand for leadership, and lead whenever elected."""
+        settings, tempo = self.settings, Tempo(self.settings.lease_seconds)
+        lease = Lease(
+            self.connection,
+            namespace=settings.lease_namespace,
+            name=settings.lease_name,
+            timeout=min(5.0, settings.lease_seconds / 3),
+        )
+        # Two that were given one name must not both believe that the Lease is theirs.
+        leadership = Leadership(lease, identity=f"{stamp.watcher}_{secrets.token_hex(4)}", tempo=tempo)
+        register = RegisterLease(lease, holder=leadership.identity)
+        self.health.not_ready(LEASE, "nobody leads yet")
+        while self._elected(leadership):
+            lost, over = threading.Event(), threading.Event()
+            keeper = threading.Thread(target=self._keep, args=(leadership, over, lost), name="lease", daemon=True)
+            keeper.start()
+            try:
+                self.lead(register, stamp, leads=leadership.holds, lost=lost)
+            finally:
+                over.set()
+                keeper.join()
+                if not lost.is_set():
+                    leadership.release()
+            if self.once:
+                return
+
+    def _elected(self, leadership: Leadership) -> bool:
+        """Wait to be elected; False when `stop` came first."""
+        leader = ""
+        while not self.stop.is_set():
+            elected = _patiently(leadership.try_to_lead, part=LEASE, health=self.health, stop=self.stop)
+            if elected:
+                logger.info("leading identity=%s", leadership.identity)
+                return True
+            if self.once and elected is False:
+                raise NotLeading(
+                    f"{leadership.leader} publishes already: stop it, or keep epochs on this machine with"
+                    " CONTRAIL_KUBE_WATCHERS_EPOCH_FILE"
+                )
+            self._stand_by()
+            if leadership.leader != leader:
+                leader = leadership.leader
+                logger.info("standing by leader=%s", leader)
+            self.stop.wait(leadership.tempo.look)
+        return False
+
+    def _stand_by(self) -> None:
+        """Another leads: as far as this process goes, all is well."""
+        for kind in self.kinds:
+            self.health.ready(kind.name)
+        self.health.ready(BUS)
+
+    def _keep(self, leadership: Leadership, over: threading.Event, lost: threading.Event) -> None:
+        try:
+            leadership.keep(over)
+        except BaseException:
+            logger.exception("the Lease is not renewed any more")
+        if not over.is_set():
+            lost.set()
 
 
-def _epochs(settings: WatchersSettings, connection: Connection) -> EpochSource:
-    if settings.epoch_file:
-        return EpochFile(Path(settings.epoch_file))
-    return EpochLease(connection, namespace=settings.lease_namespace, name=settings.lease_name)
+class _Either(threading.Event):
+    """Set when one of two events is; waits for the first, looking at the second now and then."""
+
+    def __init__(self, first: threading.Event, second: threading.Event) -> None:
+        super().__init__()
+        self._first, self._second = first, second
+
+    def is_set(self) -> bool:
+        return self._first.is_set() or self._second.is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        deadline = time.monotonic() + (timeout if timeout is not None else 1e9)
+        while not self.is_set() and (left := deadline - time.monotonic()) > 0:
+            self._first.wait(min(left, 0.2))
+        return self.is_set()
 
 
 def _patiently(attempt: Callable[[], T], *, part: str, health: Health, stop: threading.Event) -> T | None:
@@ -186,45 +266,3 @@ def _cluster_uid(connection: Connection) -> str:
         return msgspec.json.decode(connection.read(response, doing=doing), type=_Namespace).metadata.uid
     except ValueError as error:
         raise KubernetesUnavailable(f"{doing}: not a Namespace ({error}); is this an API server?") from error
-
-
-def _list_all_again(reflectors: Sequence[Reflector], connection: Connection) -> None:
-    for reflector in reflectors:
-        reflector.list_again("bus lost")
-    connection.interrupt()
-
-
-def _supervise(
-    reflectors: Sequence[Reflector], publisher: Publisher, connection: Connection, stop: threading.Event
-) -> None:
-    """Run all threads until `stop` is set or one of them fails; then end them in order and raise the failure."""
-    halt = threading.Event()
-    failures: list[BaseException] = []
-    publishing = _thread("publisher", publisher.run, failures)
-    watching = [_thread(r.kind.name, partial(r.run, halt), failures) for r in reflectors]
-    while not failures and not stop.wait(TICK):
-        pass
-    halt.set()
-    deadline = time.monotonic() + STOP_SECONDS
-    while any(thread.is_alive() for thread in watching) and time.monotonic() < deadline:
-        # Again and again: a request may have been on its way when its thread was told to halt.
-        connection.interrupt()
-        time.sleep(TICK / 4)
-    unsent = publisher.close(within=DRAIN_SECONDS, thread=publishing)
-    if unsent:
-        logger.warning("events not sent, the next start lists them again events=%d", unsent)
-    if failures:
-        raise failures[0]
-
-
-def _thread(name: str, body: Callable[[], None], failures: list[BaseException]) -> threading.Thread:
-    def guarded() -> None:
-        try:
-            body()
-        except BaseException as error:
-            logger.exception("thread failed name=%s", name)
-            failures.append(error)
-
-    thread = threading.Thread(target=guarded, name=name, daemon=True)
-    thread.start()
-    return thread

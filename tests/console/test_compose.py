@@ -180,9 +180,11 @@ def test_case_94_the_watchers_may_look_and_write_one_lease() -> None:
     manifests = list(yaml.safe_load_all((ROOT / "deploy" / "kubernetes" / "watchers-rbac.yaml").read_text()))
     rules = {m["kind"]: m["rules"] for m in manifests if "rules" in m}
     assert set(rules) == {"ClusterRole", "Role"}
-    looked_at = [(g, r) for rule in rules["ClusterRole"] for g in rule["apiGroups"] for r in rule["resources"]]
+    *kinds, cluster_uid = rules["ClusterRole"]
+    looked_at = [(g, r) for rule in kinds for g in rule["apiGroups"] for r in rule["resources"]]
     assert sorted(looked_at) == sorted((kind.group, kind.resource) for kind in (*BUILT_IN, *OPTIONAL))
-    assert all(rule["verbs"] == ["get", "list", "watch"] for rule in rules["ClusterRole"])
+    assert all(rule["verbs"] == ["list", "watch"] for rule in kinds)
+    assert (cluster_uid["resourceNames"], cluster_uid["verbs"]) == (["kube-system"], ["get"])
     for rule in rules["Role"]:
         assert (rule["apiGroups"], rule["resources"]) == (["coordination.k8s.io"], ["leases"])
         assert rule.get("resourceNames") == ["contrail-kube-watchers"] or rule["verbs"] == ["create"]

@@ -30,7 +30,12 @@ class Request:
 
     @property
     def is_watch(self) -> bool:
-        return self.query.get("watch") == "true"
+        return self.query.get("watch") == "true" and not self.is_stream
+
+    @property
+    def is_stream(self) -> bool:
+        """A list that is asked for as a stream."""
+        return "sendInitialEvents" in self.query
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,7 @@ class FakeApi:
 
     def lists(self, path: str = "/api/v1/pods") -> list[Request]:
         """First pages only."""
-        return [r for r in list(self.requests) if r.path == path and not r.is_watch and "continue" not in r.query]
+        return [r for r in list(self.requests) if r.path == path and "limit" in r.query and "continue" not in r.query]
 
 
 class _Server(socketserver.ThreadingTCPServer):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tests.watchers.fake_api import FakeApi, Reply, Request, Stream
-from tests.watchers.objects import Json, bookmark, dump, line, listing, status
+from tests.watchers.objects import Json, bookmark, dump, initial_end, line, listing, status
 
 Answer = Reply | Stream
 Intercept = Callable[[Request], Answer | None]
@@ -23,6 +23,11 @@ class FakeCluster:
         self.revision = 100
         self.oldest = 0
         """Watches from before this revision are expired."""
+        self.streams = False
+        """Lists can be asked for as streams."""
+        self.not_served: set[str] = set()
+        """Resources whose CRD is not installed."""
+        self.lease: Json | None = None
         self._objects: dict[str, dict[str, Json]] = {}
         self._history: list[tuple[int, str, bytes]] = []
         self._changed = threading.Condition()
@@ -90,13 +95,21 @@ class FakeCluster:
 
     def answer(self, request: Request) -> Answer:
         """The script of the API."""
+        if request.is_stream and not self.streams:
+            return refusal(422, "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled")
         for intercept in list(self._intercepts):
             if (answer := intercept(request)) is not None:
                 self._intercepts.remove(intercept)
                 return answer
         if request.path == "/api/v1/namespaces/kube-system":
             return Reply(b'{"metadata":{"uid":"cluster-uid"}}')
+        if "/leases" in request.path:
+            return self._lease(request)
         resource = request.path.rpartition("/")[2]
+        if resource in self.not_served:
+            return refusal(404, "the server could not find the requested resource")
+        if request.is_stream:
+            return self._streamed(resource)
         if request.is_watch:
             return self._watch(resource, int(request.query["resourceVersion"]))
         return Reply(self._page(resource, int(request.query["limit"]), request.query.get("continue", "")))
@@ -122,6 +135,25 @@ class FakeCluster:
         return listing(
             *items[start : start + limit], version=version, following=f"{version}/{start + limit}" if rest else ""
         )
+
+    def _streamed(self, resource: str) -> Answer:
+        with self._changed:
+            items, version = list(self._objects.get(resource, {}).values()), self.revision
+        return Stream([*(line("ADDED", item) for item in items), initial_end(version)])
+
+    def _lease(self, request: Request) -> Answer:
+        """The one Lease: created once, and changed by who knows its version."""
+        with self._changed:
+            if request.method == "GET":
+                return Reply(dump(self.lease)) if self.lease else refusal(404)
+            sent = json.loads(request.body)
+            known = self.lease["metadata"]["resourceVersion"] if self.lease else None
+            if sent["metadata"].get("resourceVersion") != known:
+                return refusal(409)
+            self.revision += 1
+            sent["metadata"]["resourceVersion"] = str(self.revision)
+            self.lease = sent
+            return Reply(dump(sent))
 
     def _watch(self, resource: str, version: int) -> Answer:
         if version < self.oldest:

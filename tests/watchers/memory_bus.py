@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from schemas.codec import decode
 from schemas.errors import BusLost, BusUnavailable
 from schemas.events import ChangeEvent
+from schemas.letters import Letter, decode_letter
 
 
 class MemoryBus:
@@ -30,7 +31,18 @@ class MemoryBus:
     @property
     def events(self) -> list[ChangeEvent]:
         """Every durable event, in order."""
-        return [decode(value) for _, _, value, _ in list(self.records)]
+        return [event for _, event in self.placed]
+
+    @property
+    def placed(self) -> list[tuple[int, ChangeEvent]]:
+        """Every durable event with its partition."""
+        values = [(partition, value) for partition, _, value, _ in list(self.records)]
+        return [(partition, decode(value)) for partition, value in values if decode_letter(value) is None]
+
+    @property
+    def letters(self) -> list[Letter]:
+        """Every durable letter about something undecodable."""
+        return [letter for _, _, value, _ in list(self.records) if (letter := decode_letter(value)) is not None]
 
 
 class MemoryProducer:

@@ -76,6 +76,12 @@ def bookmark(version: int) -> bytes:
     )
 
 
+def initial_end(version: int) -> bytes:
+    """The bookmark that ends a streamed list."""
+    marks = {"k8s.io/initial-events-end": "true"}
+    return line("BOOKMARK", {"metadata": {"resourceVersion": str(version), "annotations": marks}})
+
+
 def status(code: int, message: str = "it is so", **more: Any) -> Json:
     """A Status; `more` becomes its details."""
     return {

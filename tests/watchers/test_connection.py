@@ -11,7 +11,7 @@ import pytest
 from kubernetes.client import Configuration
 from urllib3.exceptions import NameResolutionError, NewConnectionError, ProtocolError, ReadTimeoutError, SSLError
 
-from schemas.errors import KubernetesForbidden, KubernetesUnavailable, SettingsError, VersionExpired
+from schemas.errors import KubernetesForbidden, KubernetesUnavailable, NotServed, SettingsError, VersionExpired
 from tests.watchers.fake_api import FakeApi, Reply, Request, Stream, Wait
 from tests.watchers.objects import status
 from watchers.connection import Connection, discovered, from_kubeconfig, in_cluster
@@ -132,7 +132,7 @@ def test_case_9_every_way_to_get_no_answer_has_its_own_words(error: Exception, s
         (400, KubernetesUnavailable, "400"),
         (401, KubernetesUnavailable, "expired"),
         (403, KubernetesForbidden, "ClusterRole"),
-        (404, KubernetesUnavailable, "is this the address of"),
+        (404, NotServed, "is this the address of"),
         (410, VersionExpired, "410"),
         (429, KubernetesUnavailable, "asks to wait"),
         (500, KubernetesUnavailable, "asks to wait, or is ill"),

@@ -66,6 +66,23 @@ def test_an_object_of_a_wrong_type_is_named_with_its_field() -> None:
     assert "$.spec.containers[0].ports[0].containerPort" in event.reason
 
 
+@pytest.mark.parametrize("broken", [{"labels": ["no", "map"]}, {"ownerReferences": [{"uid": 5}]}])
+def test_a_broken_object_that_is_deleted_is_gone_all_the_same(broken: dict[str, object]) -> None:
+    thing = pod("web-0", version=9)
+    thing["metadata"] |= broken
+    assert isinstance(DECODING.line(line("MODIFIED", thing)), Malformed)
+    event = DECODING.line(line("DELETED", thing))
+    assert isinstance(event, Change) and event.deleted
+    assert (str(event.observed.key), event.observed.uid) == ("Pod/shop/web-0", "uid-web-0")
+    assert event.observed.resource_version == "9"
+
+
+def test_a_deletion_that_names_nobody_is_malformed() -> None:
+    thing = pod("web-0", version=9)
+    thing["metadata"]["uid"] = 5
+    assert isinstance(DECODING.line(line("DELETED", thing)), Malformed)
+
+
 def test_an_object_without_uid_is_named() -> None:
     broken = pod("web-0")
     del broken["metadata"]["uid"]

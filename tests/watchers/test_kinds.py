@@ -17,10 +17,10 @@ from schemas.records import (
     OwnerReference,
     PodRecord,
 )
-from watchers.kinds import KINDS, OPTIONAL, Kind, Observed, observe
+from watchers.kinds import BUILT_IN, OPTIONAL, Kind, Observed, observe
 from watchers.kinds.annotations import kept
 
-BY_NAME = {kind.name: kind for kind in KINDS}
+BY_NAME = {kind.name: kind for kind in BUILT_IN}
 
 
 def _observe(kind: str, **raw: Any) -> Observed:
@@ -31,7 +31,7 @@ def _metadata(**more: Any) -> dict[str, Any]:
     return {"name": "x", "uid": "u", "resourceVersion": "7", **more}
 
 
-ALL = (*KINDS, *OPTIONAL)
+ALL = (*BUILT_IN, *OPTIONAL)
 
 
 @pytest.mark.parametrize("kind", ALL, ids=lambda kind: str(kind.name))
@@ -39,6 +39,20 @@ def test_every_kind_has_a_record_type_and_a_path(kind: Kind) -> None:
     assert kind.name in RECORD_OF_KIND
     assert kind.path.startswith("/api/v1/" if kind.api_version == "v1" else f"/apis/{kind.api_version}/")
     assert kind.path == f"{kind.discovery_path}/{kind.resource}"
+
+
+def test_a_kind_that_is_watched_by_metadata_says_so_in_accept_headers() -> None:
+    partial = {kind.name for kind in ALL if kind.metadata_only}
+    assert partial == {"ReplicationController", "ReplicaSet", "Deployment", "StatefulSet", "DaemonSet", "Job"}
+    for kind in ALL:
+        form = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1,application/json"
+        expected = [form.format("List"), form.format("")] if kind.metadata_only else ["application/json"] * 2
+        assert [kind.accept_list, kind.accept_watch] == expected
+
+
+def test_only_what_a_crd_brings_is_optional() -> None:
+    optional = {kind.name for kind in ALL if kind.optional}
+    assert optional == {"NetworkAttachmentDefinition", "ServiceChain"} == {kind.name for kind in OPTIONAL}
 
 
 def test_a_kind_of_an_api_group_is_served_under_apis() -> None:

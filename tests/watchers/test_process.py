@@ -53,7 +53,7 @@ def _asked(url: str) -> bytes:
     [
         ("CONTRAIL_KUBE_WATCHERS_KUBECONFG", "x", "did you mean CONTRAIL_KUBE_WATCHERS_KUBECONFIG?"),
         ("CONTRAIL_KUBE_WATCHERS_READ_TIMEOUT", "300", "accepted are 2.0 to 60.0"),
-        ("CONTRAIL_KUBE_WATCHERS_CONFIRM", "Pods", "are no kinds of"),
+        ("CONTRAIL_KUBE_WATCHERS_LEASE_SECONDS", "0", "accepted are 1.0 to 600.0"),
         ("CONTRAIL_KUBE_WATCHERS_KUBECONFIG", "/does/not/exist", "kubeconfig /does/not/exist cannot be used"),
     ],
 )
@@ -99,7 +99,7 @@ def test_case_89_it_publishes_and_never_logs_the_token(tmp_path: Path) -> None:
             "CONTRAIL_KUBE_PROCESS_LOG_LEVEL": "DEBUG",
         }
         service = running.start("watchers", environment)
-        running.wait("it watches", lambda: len(cluster.api.watches()) == 3)
+        running.wait("it watches", lambda: len(cluster.api.watches()) >= 3)
         assert service.terminate(within=15) == 0
         assert {request.headers["authorization"] for request in cluster.api.requests} == {"Bearer secret-token"}
     assert "secret-token" not in service.log.read_text()
@@ -119,7 +119,7 @@ def test_on_a_real_cluster_it_is_ready_counts_and_ends_cleanly(
     }
     with services(tmp_path) as running:
         service = running.start("watchers", environment)
-        running.wait("it is ready", lambda: _asked(f"http://127.0.0.1:{port}/readyz") == b"ok\n")
+        running.wait("it is ready", lambda: _asked(f"http://127.0.0.1:{port}/readyz").startswith(b"ok\n"))
         pod = {"metadata": {"name": "web"}, "spec": {"containers": [{"name": "web", "image": "example.org/web:1"}]}}
         admin.request("POST", f"/api/v1/namespaces/{kubernetes_namespace}/pods", pod)
         counter = b'contrail_kube_watchers_published_total{kind="Pod",op="upsert"} 1.0'

@@ -27,8 +27,12 @@ from tests.watchers.patience import eventually
 from tests.watchers.proxy import Proxy
 from tests.watchers.watching import Watching, watching
 from watchers.connection import Connection, from_kubeconfig
-from watchers.epoch_lease import EpochLease
-from watchers.kinds import KINDS
+from watchers.kinds import BUILT_IN, KINDS, OPTIONAL, Kind
+from watchers.kinds import namespace as namespaces
+from watchers.kinds import node as nodes
+from watchers.kinds import pod as pods
+from watchers.lease import Lease
+from watchers.register_lease import RegisterLease
 from watchers.service import run as run_service
 from watchers.settings import WatchersSettings
 
@@ -60,7 +64,7 @@ def _uids(admin: Access, path: str = "/api/v1/pods") -> Callable[[], set[str]]:
 
 def _agree(run: Watching, admin: Access) -> None:
     """Wait until downstream has exactly what the cluster has, of every kind."""
-    for kind in KINDS:
+    for kind in BUILT_IN:
         run.settled(_uids(admin, kind.path), kind.name)
     run.ready()
 
@@ -89,7 +93,7 @@ def test_snapshot_and_changes_of_every_kind(
 ) -> None:
     admin = kubernetes_cluster.admin
     _create(admin, kubernetes_namespace, "before")
-    with watching(_load(admin, tmp_path), tmp_path, kinds=KINDS, page_size=2) as run:
+    with watching(_load(admin, tmp_path), tmp_path, kinds=BUILT_IN, page_size=2) as run:
         _agree(run, admin)
         made = _create(admin, kubernetes_namespace, "after", labels={"app": "web"}, annotations={"other": "dropped"})
         _agree(run, admin)
@@ -109,7 +113,7 @@ def test_case_24_a_hundred_heartbeats_of_a_node_publish_nothing(
 ) -> None:
     admin = kubernetes_cluster.admin
     kubernetes_cluster.add_nodes(1)
-    with watching(_load(admin, tmp_path), tmp_path, kinds=KINDS) as run:
+    with watching(_load(admin, tmp_path), tmp_path, kinds=BUILT_IN) as run:
         _agree(run, admin)
         before = len(_told(run, "Node"))
         for second in range(100):
@@ -137,12 +141,12 @@ def test_case_4_and_5_what_happened_while_the_watcher_was_down(
     admin, bus = kubernetes_cluster.admin, MemoryBus()
     for name in ("stays", "goes", "again"):
         _create(admin, kubernetes_namespace, name)
-    with watching(_load(admin, tmp_path), tmp_path, bus=bus, kinds=KINDS) as run:
+    with watching(_load(admin, tmp_path), tmp_path, bus=bus, kinds=BUILT_IN) as run:
         _agree(run, admin)
     _delete(admin, kubernetes_namespace, "goes")
     _delete(admin, kubernetes_namespace, "again")
     fresh = _create(admin, kubernetes_namespace, "again")
-    with watching(_load(admin, tmp_path), tmp_path, bus=bus, kinds=KINDS) as run:
+    with watching(_load(admin, tmp_path), tmp_path, bus=bus, kinds=BUILT_IN) as run:
         _agree(run, admin)
     rows = {key.name: row for key, row in run.folded().rows.items() if key.namespace == kubernetes_namespace}
     assert set(rows) == {"stays", "again"}
@@ -203,11 +207,11 @@ def test_case_14_a_silent_connection_is_found_and_replaced(
 
 def test_case_1_an_apiserver_that_is_killed_and_started_again(own_cluster: KubernetesCluster, tmp_path: Path) -> None:
     admin = own_cluster.admin
-    with watching(_load(admin, tmp_path), tmp_path, kinds=KINDS) as run:
+    with watching(_load(admin, tmp_path), tmp_path, kinds=BUILT_IN) as run:
         web = _create(admin, "default", "web")
         _agree(run, admin)
         own_cluster.kill_apiserver()
-        eventually(lambda: set(run.health.why_not_ready()) == {kind.name for kind in KINDS})
+        eventually(lambda: set(run.health.why_not_ready()) == {kind.name for kind in BUILT_IN})
         assert all(own_cluster.admin.server in reason for reason in run.health.why_not_ready().values())
         own_cluster.start_apiserver()
         _delete(admin, "default", "web")
@@ -223,7 +227,8 @@ def test_case_19_rights_on_pods_are_missing(
     rules = [{"apiGroups": [""], "resources": ["namespaces", "nodes"], "verbs": ["get", "list", "watch"]}]
     access = kubernetes_cluster.restricted("no-pods", rules)
     admin = kubernetes_cluster.admin
-    with watching(_load(access, tmp_path), tmp_path, kinds=KINDS) as run:
+    kinds = (namespaces.KIND, nodes.KIND, pods.KIND)
+    with watching(_load(access, tmp_path), tmp_path, kinds=kinds, streamed_lists=False) as run:
         refused = 'cannot list resource "pods" in API group ""'
         eventually(lambda: refused in run.health.why_not_ready().get("Pod", ""))
         eventually(lambda: set(run.health.why_not_ready()) == {"Pod"})
@@ -238,23 +243,35 @@ def test_case_19_the_right_to_watch_is_missing(kubernetes_cluster: KubernetesClu
         eventually(lambda: 'cannot watch resource "pods"' in run.health.why_not_ready().get("Pod", ""))
 
 
-def test_epochs_of_two_watchers_in_one_lease(kubernetes_cluster: KubernetesCluster, tmp_path: Path) -> None:
-    admin = kubernetes_cluster.admin
-    with watching(_load(admin, tmp_path), None, kinds=KINDS, lease_name="two") as first:
-        _agree(first, admin)
-        with watching(_load(admin, tmp_path), None, bus=first.bus, kinds=KINDS, lease_name="two") as second:
+def test_of_two_watchers_with_one_lease_one_publishes_and_the_other_takes_over(
+    kubernetes_cluster: KubernetesCluster, kubernetes_namespace: str, tmp_path: Path
+) -> None:
+    admin, path = kubernetes_cluster.admin, f"{LEASE}/two"
+    settings: dict[str, Any] = {"lease_name": "two", "lease_seconds": 3.0}
+    with watching(_load(admin, tmp_path), None, identity="first", **settings) as first:
+        first.ready()
+        with watching(_load(admin, tmp_path), None, bus=first.bus, identity="second", **settings) as second:
+            second.ready()  # who stands by is ready, too
+            assert second.bus.opened == 1
+            first.stop.set()
             eventually(lambda: len(second.snapshots()) == 2)
-            _agree(second, admin)
-    noted = admin.request("GET", f"{LEASE}/two")["metadata"]["annotations"]
-    for kind in KINDS:
-        assert len(set(first.begun(kind.name))) == 2
-        assert int(noted[f"opencontrail.org/epoch.{kind.name}"]) == max(first.begun(kind.name))
-    assert int(noted["opencontrail.org/known.Namespace"]) == len(_uids(admin, "/api/v1/namespaces")())
+            _create(admin, kubernetes_namespace, "after")
+            second.settled(_uids(admin))
+            lease = admin.request("GET", path)
+            assert lease["spec"]["holderIdentity"].startswith("second_")
+            assert lease["spec"]["leaseTransitions"] == 2
+    assert len(set(first.begun())) == 2
+    lease = admin.request("GET", path)
+    assert lease["spec"]["holderIdentity"] == "", "released at the end"
+    assert int(lease["metadata"]["annotations"]["opencontrail.org/epoch.Pod"]) == max(first.begun())
+    assert int(lease["metadata"]["annotations"]["opencontrail.org/known.Pod"]) == len(_uids(admin)())
 
 
 def test_a_lease_is_swapped_and_never_overwritten(kubernetes_cluster: KubernetesCluster, tmp_path: Path) -> None:
     connection = Connection(_load(kubernetes_cluster.admin, tmp_path))
-    one, other = (EpochLease(connection, namespace="kube-system", name="swap", clock=lambda: 5.0) for _ in range(2))
+    one, other = (
+        RegisterLease(Lease(connection, namespace="kube-system", name="swap"), clock=lambda: 5.0) for _ in range(2)
+    )
     assert [one.next("Pod"), other.next("Pod"), one.next("Pod")] == [5, 6, 7]
     lease = kubernetes_cluster.admin.request("GET", f"{LEASE}/swap")
     lease["metadata"]["resourceVersion"] = "1"
@@ -271,7 +288,7 @@ def test_a_right_on_leases_that_is_missing_is_named(
     rules = [{"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": verbs}]
     access = kubernetes_cluster.restricted(f"no-{missing}", rules)
     connection = Connection(_load(access, tmp_path))
-    epochs = EpochLease(connection, namespace="kube-system", name=f"no-{missing}")
+    epochs = RegisterLease(Lease(connection, namespace="kube-system", name=f"no-{missing}"))
     with pytest.raises(KubernetesForbidden, match=f'cannot {missing} resource "leases"') as refused:
         for _ in range(2):
             epochs.next("Pod")
@@ -314,7 +331,7 @@ def test_the_log_directory_holds_what_the_cluster_has(
 
         def agrees() -> bool:
             folded.fold((record.partition, decode(record.value)) for record in consumer.poll(0.05))
-            return all(folded.uids(kind.name) == _uids(admin, kind.path)() for kind in KINDS)
+            return all(folded.uids(kind.name) == _uids(admin, kind.path)() for kind in BUILT_IN)
 
         eventually(agrees)
         delays = []
@@ -341,6 +358,40 @@ def test_the_role_in_deploy_is_enough(kubernetes_cluster: KubernetesCluster, tmp
         admin.request("POST", f"{group}{scope}/{document['kind'].lower()}s", document)
     account = "/api/v1/namespaces/kube-system/serviceaccounts/contrail-kube-watchers/token"
     token = admin.request("POST", account, {"spec": {"expirationSeconds": 3600}})["status"]["token"]
-    with watching(_load(replace(admin, token=token), tmp_path), None, kinds=KINDS) as run:
+    with watching(_load(replace(admin, token=token), tmp_path), None, kinds=BUILT_IN) as run:
         _agree(run, admin)
         assert {event.source.cluster_uid for event in run.events()} != {""}
+
+
+@pytest.mark.parametrize("missing", ["list", "watch"])
+def test_case_94_each_verb_of_the_role_is_needed(
+    kubernetes_cluster: KubernetesCluster, tmp_path: Path, missing: str
+) -> None:
+    """Kinds are independent (case 19): all of them without one verb show what each of them says without it."""
+    roles = [each for each in yaml.safe_load_all(ROLE.read_text()) if each["kind"] == "ClusterRole"]
+    rules = [rule | {"verbs": [verb for verb in rule["verbs"] if verb != missing]} for rule in roles[0]["rules"]]
+    access = kubernetes_cluster.restricted(f"all-but-{missing}", rules)
+    with watching(_load(access, tmp_path), tmp_path, kinds=KINDS, streamed_lists=False) as run:
+
+        def said(kind: Kind) -> str:
+            return run.health.why_not_ready().get(kind.name, "")
+
+        for kind in BUILT_IN:
+            eventually(lambda kind=kind: f'cannot {missing} resource "{kind.resource}"' in said(kind))  # type: ignore[misc]
+        if missing == "list":
+            for kind in OPTIONAL:
+                wanted = f'cannot list resource "{kind.resource}"'
+                eventually(lambda kind=kind, wanted=wanted: wanted in run.health.notes().get(kind.name, ""))  # type: ignore[misc]
+            assert run.events() == []
+    assert rules and all(set(rule["verbs"]) <= {"get", "list", "watch"} for rule in roles[0]["rules"])
+
+
+def test_case_94_the_verb_get_is_needed_for_the_clusters_uid_only(
+    kubernetes_cluster: KubernetesCluster, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rules = [{"apiGroups": [""], "resources": ["pods", "namespaces"], "verbs": ["list", "watch"]}]
+    access = kubernetes_cluster.restricted("no-get-at-all", rules)
+    with watching(_load(access, tmp_path), tmp_path) as run:
+        run.ready()
+    assert 'cannot get resource "namespaces"' in caplog.text
+    assert {event.source.cluster_uid for event in run.events()} == {""}

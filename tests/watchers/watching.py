@@ -49,8 +49,7 @@ class Watching:
 
     def folded(self) -> Folded:
         """What downstream makes of all that is durable."""
-        records = [record[0] for record in list(self.bus.records)]
-        return Folded(self.bus.partitions).fold(zip(records, self.bus.events, strict=False))
+        return Folded(self.bus.partitions).fold(self.bus.placed)
 
     def ready(self) -> None:
         """Wait until all is well."""

@@ -15,7 +15,7 @@ from watchers.kinds import (
     service_chain,
     workload,
 )
-from watchers.kinds.kind import Kind, Metadata, Observed, observe
+from watchers.kinds.kind import Kind, Metadata, Observed, identify, observe
 
 BUILT_IN: tuple[Kind, ...] = (
     namespace.KIND,
@@ -33,7 +33,7 @@ BUILT_IN: tuple[Kind, ...] = (
 OPTIONAL: tuple[Kind, ...] = (network_attachment_definition.KIND, service_chain.KIND)
 """Kinds that a CRD brings."""
 
-KINDS = BUILT_IN
+KINDS = BUILT_IN + OPTIONAL
 """Every watched kind."""
 
-__all__ = ["BUILT_IN", "KINDS", "OPTIONAL", "Kind", "Metadata", "Observed", "observe"]
+__all__ = ["BUILT_IN", "KINDS", "OPTIONAL", "Kind", "Metadata", "Observed", "identify", "observe"]

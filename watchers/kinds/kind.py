@@ -111,29 +111,33 @@ def _partial(form: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """One object as it was seen: identity and normalized record."""
+    """One object as it was seen: identity and normalized record; None of one that is gone and cannot be read."""
 
     key: ResourceKey
     uid: str
     resource_version: str
-    record: Record
+    record: Record | None
 
 
 def observe(kind: Kind, raw: Any) -> Observed:
     """Normalize one decoded input; raises MalformedObject, naming the object and the field."""
     meta: Metadata = raw.metadata
-    for field, value in (("name", meta.name), ("uid", meta.uid)):
-        if not value:
-            raise MalformedObject(f"{kind.name} {meta.namespace}/{meta.name}: metadata.{field} is missing")
-    if kind.namespaced != bool(meta.namespace):
-        found = repr(meta.namespace) if meta.namespace else "missing"
-        raise MalformedObject(f"{kind.name} {meta.namespace}/{meta.name}: metadata.namespace is {found}")
-    if "/" in meta.name or "/" in meta.namespace:
-        # The record key is Kind/namespace/name; the API server refuses such names for all kinds watched here.
-        raise MalformedObject(f"{kind.name} {meta.namespace}/{meta.name}: metadata.name holds a '/'")
-    key = ResourceKey(kind.name, meta.namespace, meta.name)
+    key = identify(kind, namespace=meta.namespace, name=meta.name, uid=meta.uid)
     try:
         record = kind.normalize(raw)
     except MalformedObject as error:
         raise MalformedObject(f"{kind.name} {meta.namespace}/{meta.name}: {error}") from error
     return Observed(key, meta.uid, meta.resource_version, record)
+
+
+def identify(kind: Kind, *, namespace: str, name: str, uid: str) -> ResourceKey:
+    """The key of an object with these names; raises MalformedObject where none can be known by them."""
+    if not name or not uid:
+        raise MalformedObject(f"{kind.name} {namespace}/{name}: metadata.{'uid' if name else 'name'} is missing")
+    if kind.namespaced != bool(namespace):
+        found = repr(namespace) if namespace else "missing"
+        raise MalformedObject(f"{kind.name} {namespace}/{name}: metadata.namespace is {found}")
+    if "/" in name or "/" in namespace:
+        # The record key is Kind/namespace/name; the API server refuses such names for all kinds watched here.
+        raise MalformedObject(f"{kind.name} {namespace}/{name}: metadata.name holds a '/'")
+    return ResourceKey(kind.name, namespace, name)

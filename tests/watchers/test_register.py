@@ -1,4 +1,4 @@
-"""Epochs: above all earlier ones, over restarts, several watchers and lost memories."""
+"""The register: epochs above all earlier ones, over restarts, several watchers and lost memories; counts; wishes."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.errors import KubernetesForbidden, KubernetesUnavailable, SettingsError
+from schemas.errors import KubernetesForbidden, KubernetesUnavailable, NotLeading, SettingsError
 from tests.watchers.fake_api import FakeApi, Reply, Request
 from tests.watchers.objects import status
 from watchers.connection import Connection
-from watchers.epoch_file import EpochFile
-from watchers.epoch_lease import EpochLease
-from watchers.epochs import raised
+from watchers.lease import Lease
+from watchers.register import Wish, raised
+from watchers.register_file import RegisterFile
+from watchers.register_lease import RegisterLease
 
 
 @given(st.integers(0, 2**40), st.floats(0, 2**33))
@@ -36,10 +37,10 @@ def test_case_25_a_clock_that_jumps_back_an_hour_does_no_harm() -> None:
 
 def test_a_file_gives_rising_epochs_over_restarts(tmp_path: Path) -> None:
     path = tmp_path / "state" / "epochs.json"
-    first = EpochFile(path, clock=lambda: 100.0)
+    first = RegisterFile(path, clock=lambda: 100.0)
     assert [first.next("Pod"), first.next("Pod"), first.next("Node")] == [100, 101, 100]
     first.remember("Pod", 7)
-    second = EpochFile(path, clock=lambda: 50.0)
+    second = RegisterFile(path, clock=lambda: 50.0)
     assert second.next("Pod") == 102
     assert (second.known("Pod"), second.known("Node")) == (7, 0)
 
@@ -48,7 +49,7 @@ def test_a_file_serves_several_watchers_at_once(tmp_path: Path) -> None:
     given_out: list[int] = []
 
     def take() -> None:
-        epochs = EpochFile(tmp_path / "epochs.json", clock=lambda: 1.0)
+        epochs = RegisterFile(tmp_path / "epochs.json", clock=lambda: 1.0)
         given_out.extend(epochs.next("Pod") for _ in range(25))
 
     threads = [threading.Thread(target=take) for _ in range(4)]
@@ -59,11 +60,11 @@ def test_a_file_serves_several_watchers_at_once(tmp_path: Path) -> None:
     assert sorted(given_out) == list(range(1, 101))
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"other": 1}'])
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"other": 1}', '{"epoch": {}, "other": {}}'])
 def test_a_file_that_is_something_else_is_a_wrong_setting(tmp_path: Path, content: str) -> None:
     (tmp_path / "epochs.json").write_text(content)
     with pytest.raises(SettingsError, match="CONTRAIL_KUBE_WATCHERS_EPOCH_FILE"):
-        EpochFile(tmp_path / "epochs.json")
+        RegisterFile(tmp_path / "epochs.json")
     assert (tmp_path / "epochs.json").read_text() == content
 
 
@@ -91,8 +92,9 @@ class _Leases:
             return Reply(json.dumps(fresh).encode(), 200 if current else 201)
 
 
-def _lease(api: FakeApi, *, now: float = 10.0) -> EpochLease:
-    return EpochLease(Connection(api.load), namespace="kube-system", name="watchers", clock=lambda: now)
+def _lease(api: FakeApi, *, now: float = 10.0, holder: str = "") -> RegisterLease:
+    lease = Lease(Connection(api.load), namespace="kube-system", name="watchers")
+    return RegisterLease(lease, holder=holder, clock=lambda: now)
 
 
 def test_a_lease_is_made_and_raised_by_compare_and_swap() -> None:
@@ -149,3 +151,24 @@ def test_a_lease_that_somebody_else_writes_all_the_time_is_given_up_for_now() ->
 
     with FakeApi(script) as api, pytest.raises(KubernetesUnavailable, match="20 swaps"):
         _lease(api).next("Pod")
+
+
+def test_a_wish_in_a_file_is_seen_and_goes_when_it_has_come_true(tmp_path: Path) -> None:
+    register = RegisterFile(tmp_path / "epochs.json")
+    wish = Wish("one", confirmed=True)
+    register.wish("Pod", wish)
+    register.hold("Pod", "too few")
+    assert (register.wishes(), register.held("Pod")) == ({"Pod": wish}, "too few")
+    register.remember("Pod", 3, granted=Wish("an earlier one"))
+    assert (register.wishes(), register.held("Pod")) == ({"Pod": wish}, "")
+    register.remember("Pod", 3, granted=wish)
+    assert register.wishes() == {}
+
+
+def test_a_register_in_a_lease_that_another_holds_gives_no_epochs() -> None:
+    leases = _Leases()
+    with FakeApi(leases) as api:
+        assert _lease(api).next("Pod") == 10
+        with pytest.raises(NotLeading, match="held by nobody, not by this watcher"):
+            _lease(api, holder="me").next("Pod")
+        assert _lease(api).next("Pod") == 11
