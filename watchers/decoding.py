@@ -12,7 +12,8 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from schemas.errors import MalformedObject
-from watchers.kinds import Kind, Observed, identify, observe
+from watchers.kinds import Kind, Observed, observe
+from watchers.kinds.kind import identify
 
 T = TypeVar("T")
 BEGINNING = 1024

@@ -20,7 +20,7 @@ from tests.watchers.kinds.golden import observed
 META = {"name": "x", "namespace": "shop", "uid": "u", "resourceVersion": "1"}
 
 
-def _service(**spec: Any) -> Record:
+def _service(**spec: Any) -> Record | None:
     return observed("Service", {"metadata": META, "spec": spec}).record
 
 
