@@ -15,7 +15,7 @@ from watchers.kinds import (
     service_chain,
     workload,
 )
-from watchers.kinds.kind import Kind, Metadata, Observed, identify, observe
+from watchers.kinds.kind import Kind, Metadata, Observed, observe
 
 BUILT_IN: tuple[Kind, ...] = (
     namespace.KIND,
@@ -36,4 +36,4 @@ OPTIONAL: tuple[Kind, ...] = (network_attachment_definition.KIND, service_chain.
 KINDS = BUILT_IN + OPTIONAL
 """Every watched kind."""
 
-__all__ = ["BUILT_IN", "KINDS", "OPTIONAL", "Kind", "Metadata", "Observed", "identify", "observe"]
+__all__ = ["BUILT_IN", "KINDS", "OPTIONAL", "Kind", "Metadata", "Observed", "observe"]
