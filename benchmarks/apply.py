@@ -1,6 +1,6 @@
 """How fast the applier is: objects per second beside a bare loop of the same requests, latency per pod, a warm start.
 
-    python -m benchmarks.apply [--pods N] [--runs R] [--concurrency C] [--latencies 0,2,20]
+    python -m benchmarks.apply [--pods N] [--runs R] [--concurrency C] [--latencies 0,2,20] [--work 2]
                                [--rate PODS_PER_SECOND] [--applied OBJECTS]
 
 The applier runs as its own process over a real, durable PostgreSQL; the simulated config API is a process too, and
@@ -8,6 +8,7 @@ all share this machine's cores. So the CPU seconds of each process are printed b
 answers at once leaves no core idle, their sums say how fast both can be. Each run measures applier and bare loop one
 after the other; the ratio is taken within a run, and medians over the runs. Latency is from the commit of a pod's
 desired objects to its address in the store, with an API that takes the longest of the latencies for each answer.
+The real API is one process that works about 2 ms on a request while all others wait: that is `--work`.
 """
 
 from __future__ import annotations
@@ -44,9 +45,10 @@ def main(arguments: Sequence[str]) -> int:
     print(f"load before {os.getloadavg()[0]:.1f}; concurrency {options.concurrency}, medians of {options.runs} runs")
     latencies = [int(part) for part in options.latencies.split(",")]
     with EmbeddedPostgres(durable=True) as server:
-        for latency in latencies:
-            pods = max(50, options.pods // (1 + latency // 4))
-            _print_speed(latency, pods, [_speed(server, n, options, pods, latency) for n in range(options.runs)])
+        apis = [Api(latency) for latency in latencies] + ([Api(0, options.work)] if options.work else [])
+        for api in apis:
+            pods = max(50, options.pods // (1 + api.latency // 4 + api.work))
+            _print_speed(api, pods, [_speed(server, n, options, pods, api) for n in range(options.runs)])
         if options.rate:
             slowest = max(latencies)
             waits = [_latencies(server, n, options, slowest) for n in range(options.runs)]
@@ -63,10 +65,22 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--concurrency", type=int, default=8)
     parser.add_argument("--latencies", default="0,2,20", help="ms that the API takes to answer (default: %(default)s)")
+    parser.add_argument("--work", type=int, default=2, help="ms per request, one after another; 0: none (%(default)s)")
     parser.add_argument("--rate", type=int, default=20, help="pods per second for the latency; 0: none (%(default)s)")
     parser.add_argument("--seconds", type=int, default=15, help="how long pods come (default: %(default)s)")
     parser.add_argument("--applied", type=int, default=100_000, help="objects of the warm start; 0: none (%(default)s)")
     return parser.parse_args(arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """Milliseconds that each answer takes, at the same time for all, and milliseconds of work, one by one."""
+
+    latency: int
+    work: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.work} ms for one request after another" if self.work else f"{self.latency} ms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +94,13 @@ class Speed:
     bare_cpu: Mapping[str, float]
 
 
-def _print_speed(latency: int, pods: int, runs: Sequence[Speed]) -> None:
+def _print_speed(api: Api, pods: int, runs: Sequence[Speed]) -> None:
     applied, bare, calls = (
         statistics.median(getattr(run, what) for run in runs) for what in ("applied", "bare", "calls")
     )
     ratio = statistics.median(run.applied / run.bare for run in runs)
     print(
-        f"API {latency} ms, {pods} pods: {applied:.0f} objects/s, bare loop {bare:.0f} objects/s, "
+        f"API {api}, {pods} pods: {applied:.0f} objects/s, bare loop {bare:.0f} objects/s, "
         f"ratio {ratio:.2f}, {calls:.2f} calls per pod"
     )
     for who, measured in (
@@ -102,9 +116,9 @@ def _print_speed(latency: int, pods: int, runs: Sequence[Speed]) -> None:
         print(f"    CPU s per 1,000 objects, {who}: {parts}; together {total:.3f}: at most {most:.0f} objects/s here")
 
 
-def _speed(server: EmbeddedPostgres, run: int, options: argparse.Namespace, count: int, latency: int) -> Speed:
+def _speed(server: EmbeddedPostgres, run: int, options: argparse.Namespace, count: int, api: Api) -> Speed:
     pods = [pod(f"ns-{n % NAMESPACES}", f"pod-{n}") for n in range(count)]
-    with site(server, f"speed_{run}", concurrency=options.concurrency, latency=latency) as here:
+    with site(server, f"speed_{run}", concurrency=options.concurrency, latency=api.latency, work=api.work) as here:
         with here.apply():
             here.bootstrap()
         _put(here.store, pods)
@@ -113,7 +127,7 @@ def _speed(server: EmbeddedPostgres, run: int, options: argparse.Namespace, coun
             until(here.is_ready)
             seconds, applied_cpu = _timed(here, lambda: _release_and_wait(here))
         calls = sum(here.calls().values()) - before - 1  # without the probe
-    with site(server, f"bare_{run}", concurrency=options.concurrency, latency=latency) as here:
+    with site(server, f"bare_{run}", concurrency=options.concurrency, latency=api.latency, work=api.work) as here:
         with here.apply():
             here.bootstrap()
         bare, bare_cpu = _timed(here, lambda: bare_loop(here, pods, reads=calls - OBJECTS * count))

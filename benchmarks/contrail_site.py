@@ -100,13 +100,16 @@ class Site:
 
 
 @contextmanager
-def site(server: EmbeddedPostgres, name: str, *, concurrency: int, latency: int = 0) -> Iterator[Site]:
-    """A site in a database of this name, with an API that takes `latency` milliseconds to answer."""
+def site(server: EmbeddedPostgres, name: str, *, concurrency: int, latency: int = 0, work: int = 0) -> Iterator[Site]:
+    """A site in a database of this name.
+
+    Its API takes `latency` milliseconds to answer, and `work` more for one request after another.
+    """
     url = server.ensure_database(name)
     engine = connect(DatabaseSettings(url=url), application="benchmark")
     migrate(engine)
     command = [sys.executable, "-m", "simulators.contrail", "--port", "0", "--node", f"{NODE}=192.0.2.1"]
-    command += ["--latency", str(latency)] if latency else []
+    command += ["--latency", str(latency), "--work", str(work)]
     with ExitStack() as stack:
         stack.callback(server.drop_database, name)
         stack.callback(engine.dispose)

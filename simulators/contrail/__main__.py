@@ -41,6 +41,7 @@ def _serve(settings: SimulatorSettings, tls: ssl.SSLContext | None) -> int:
         host=settings.host,
         port=settings.port,
         latency=settings.latency,
+        work=settings.work,
         nodes=settings.routers(),
         verbose=settings.verbose,
         guard=settings.guard(),
@@ -64,11 +65,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m simulators.contrail",
         description="Simulated Contrail config API. Every option can also be set in the environment: "
-        "CONTRAIL_KUBE_SIMULATOR_HOST, _PORT, _LATENCY (seconds), _NODES, _VERBOSE, _AUTH, …; a password only there.",
+        "CONTRAIL_KUBE_SIMULATOR_HOST, _PORT, _LATENCY and _WORK (seconds), _NODES, _VERBOSE, _AUTH, …; a password "
+        "only there.",
     )
     parser.add_argument("--host", help="address to listen on (127.0.0.1)")
     parser.add_argument("--port", type=int, help="port to listen on (8082); 0 picks a free one")
     parser.add_argument("--latency", type=_seconds, metavar="MS", help="milliseconds before each answer (0)")
+    work = "milliseconds of work on each request, one after another (0)"
+    parser.add_argument("--work", type=_seconds, metavar="MS", help=work)
     parser.add_argument(
         "--node",
         dest="nodes",

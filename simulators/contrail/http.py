@@ -28,15 +28,27 @@ _TEXT = "text/html; charset=UTF-8"
 
 
 class Front:
-    """Handles requests one after another, as the original does; `latency` is in seconds, before each answer."""
+    """Handles requests one after another, as the original does.
+
+    `latency` is in seconds, before each answer, and other requests go on meanwhile; during `work` they wait.
+    """
 
     def __init__(
-        self, state: State, *, faults: Faults, reset: Callable[[], None], latency: float = 0.0, verbose: bool = False
+        self,
+        state: State,
+        *,
+        faults: Faults,
+        reset: Callable[[], None],
+        latency: float = 0.0,
+        work: float = 0.0,
+        verbose: bool = False,
     ) -> None:
         self._state = state
         self._faults = faults
         self._reset = reset
         self._latency = latency
+        self._work = work
+        self._turn = asyncio.Lock()
         self._verbose = verbose
         self.counters: Counter[tuple[str, str]] = Counter()
         """Requests by (method, type or action)."""
@@ -55,6 +67,9 @@ class Front:
         fault = self._faults.take(request.method, request.path)
         if self._latency:
             await asyncio.sleep(self._latency)
+        if self._work:
+            async with self._turn:
+                await asyncio.sleep(self._work)
         said = await self._answer(request, content, fault)
         if self._verbose:
             took = (time.monotonic() - began) * 1000

@@ -26,9 +26,10 @@ T = TypeVar("T")
 class ContrailSimulator:
     """A config API on `host` and `port` (0 picks a free one, which is kept over restarts).
 
-    `latency` is in seconds, before each answer. `nodes` are virtual-routers that exist from the start, with
-    their addresses. `faults` wait from the start. `make_uuid` makes uuids of what the server makes by itself.
-    `guard` lets requests through (see `simulators/contrail/access.py`); `tls` makes it an https server.
+    `latency` is in seconds, before each answer; `work` too, but for one request after another. `nodes` are
+    virtual-routers that exist from the start, with their addresses. `faults` wait from the start. `make_uuid` makes
+    uuids of what the server makes by itself. `guard` lets requests through (see `simulators/contrail/access.py`);
+    `tls` makes it an https server.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class ContrailSimulator:
         host: str = "127.0.0.1",
         port: int = 0,
         latency: float = 0.0,
+        work: float = 0.0,
         nodes: Mapping[str, str] | None = None,
         faults: Sequence[Fault] = (),
         verbose: bool = False,
@@ -50,7 +52,9 @@ class ContrailSimulator:
             self.faults.add(fault)
         self._state = State(make_uuid=make_uuid)
         seed(self._state, self._nodes)
-        self._front = Front(self._state, faults=self.faults, reset=self._reset, latency=latency, verbose=verbose)
+        self._front = Front(
+            self._state, faults=self.faults, reset=self._reset, latency=latency, work=work, verbose=verbose
+        )
         self._http = HttpThread(guarded(self._front, guard), name="contrail-simulator", host=host, port=port, tls=tls)
 
     @property

@@ -25,6 +25,8 @@ class SimulatorSettings:
     """Port to listen on, the real API's by default; 0 picks a free one."""
     latency: float = 0.0
     """Seconds before each answer."""
+    work: float = 0.0
+    """Seconds of work on each request, one after another: the original is one process, and takes about 0.002."""
     nodes: tuple[str, ...] = ()
     """Virtual-routers that exist from the start, as name=address."""
     verbose: bool = False

@@ -144,6 +144,17 @@ def test_latency_delays_answers_without_keeping_others_waiting() -> None:
     assert 0.2 <= took < 1.0
 
 
+def test_work_keeps_others_waiting() -> None:
+    with ContrailSimulator(work=0.05) as simulator:
+        began = time.monotonic()
+        threads = [threading.Thread(target=_list_once, args=(simulator.port,)) for _ in range(5)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert time.monotonic() - began >= 0.25
+
+
 def _list_once(port: int) -> None:
     caller = Caller(port)
     caller.get("/projects")
