@@ -7,8 +7,6 @@ import binascii
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
 
-import aiohttp
-
 from simulators.contrail.answers import Answer
 
 Guard = Callable[[Mapping[str, str]], Awaitable[Answer | None]]
@@ -55,6 +53,7 @@ def with_token(is_valid: IsValid, *, keystone_url: str) -> Guard:
 
 def asks_keystone(keystone_url: str) -> IsValid:
     """Asks a Keystone about each token: nothing is remembered, so that a revocation counts at once."""
+    import aiohttp  # not at the top: who only reads the simulator's settings may be installed without it
 
     async def is_valid(token: str) -> bool:
         shown = {"X-Auth-Token": token, "X-Subject-Token": token}
