@@ -300,8 +300,8 @@ def test_namespace_default_says_how_pods_of_the_cluster_leave() -> None:
 )
 def test_a_namespace_may_want_it_otherwise_than_the_cluster(cluster: bool, space: str | None, wanted: bool) -> None:
     settings = msgspec.structs.replace(SETTINGS, ip_fabric_forwarding=cluster)
-    more = {} if space is None else {"ip_fabric_forwarding": space}
-    made = objects((namespace(isolation="true", **more), pod("web", labels={APP: "web"})), settings=settings)
+    home = ISOLATED if space is None else namespace(isolation="true", ip_fabric_forwarding=space)
+    made = objects((home, pod("web", labels={APP: "web"})), settings=settings)
     for name in (OWN_PODS, WEB_PODS):
         ipams = [ref.fq_name[-1] for ref in made[f"virtual-network {name}"].references if ref.type == "network-ipam"]
         assert ipams == (["k8s-ip-fabric-ipam"] if wanted else ["k8s-pod-ipam"])

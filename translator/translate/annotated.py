@@ -67,6 +67,16 @@ def families(label: str, annotations: Mapping[str, str]) -> tuple[str, ...] | No
     return tuple(sorted(set(named)))
 
 
+def require_network(label: str, annotations: Mapping[str, str]) -> None:
+    """Raise TranslationError unless everything about NETWORK can be read; to connect it, it must be named."""
+    if flag(label, annotations, NETWORK_CONNECT) and NETWORK not in annotations:
+        raise TranslationError(
+            f"{label}: annotation {NETWORK_CONNECT} needs {NETWORK} beside it, which names the network"
+        )
+    network(label, annotations)
+    families(label, annotations)
+
+
 def mapping(label: str, key: str, text: str, required: Sequence[str], optional: Sequence[str] = ()) -> dict[str, str]:
     """Texts by name from JSON, or from the same with single quotes; all `required` ones and no unknown ones."""
     read = _parsed(text)

@@ -46,10 +46,9 @@ def require_well_formed(event: ChangeEvent) -> None:
     """Raise TranslationError for an annotation that cannot be read, or has nothing to work on."""
     held, label = cast(NamespaceRecord, event.body).annotations, f"Namespace {event.name}"
     isolated = annotated.flag(label, held, annotated.ISOLATION)
-    for key in (annotated.SNAT, annotated.FORWARDING, annotated.NETWORK_CONNECT):
+    for key in (annotated.SNAT, annotated.FORWARDING):
         annotated.flag(label, held, key)
-    annotated.network(label, held)
-    annotated.families(label, held)
+    annotated.require_network(label, held)
     annotated.pool(label, held)
     external = annotated.network(label, held, annotated.EXTERNAL_NETWORK)
     if external is not None and not isolated and event.name != names.DEFAULT:

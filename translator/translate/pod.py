@@ -59,10 +59,9 @@ def require_well_formed(event: ChangeEvent) -> None:
             f"Pod {event.namespace}/{event.name}: spec.nodeName is {record.node_name[:300]!r}; accepted is a name of "
             "at most 253 lower-case letters, digits, '-' and '.'"
         )
-    label = f"Pod {event.namespace}/{event.name}"
-    annotated.network(label, record.annotations)
-    annotated.families(label, record.annotations)
-    annotated.flag(label, record.annotations, annotated.NETWORK_CONNECT)
+    held = record.annotations
+    if annotated.NETWORK in held or annotated.NETWORK_CONNECT in held:
+        annotated.require_network(f"Pod {event.namespace}/{event.name}", held)
 
 
 def has_interface(record: PodRecord) -> bool:
@@ -76,7 +75,10 @@ def has_interface(record: PodRecord) -> bool:
 
 def is_mirror(record: PodRecord) -> bool:
     """Whether this is the API's copy of a static pod."""
-    return MIRROR_ANNOTATION in record.annotations or any(o.kind == "Node" for o in record.owners)
+    for owner in record.owners:
+        if owner.kind == "Node":
+            return True
+    return MIRROR_ANNOTATION in record.annotations
 
 
 @lru_cache(maxsize=4096)
