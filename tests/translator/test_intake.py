@@ -7,6 +7,7 @@ import pytest
 
 from schemas.codec import encode
 from schemas.events import ChangeEvent
+from schemas.letters import Letter, encode_letter
 from tests.translator.facts import CLUSTER, SOURCE, begin, gone, pod, record
 from translator.intake import MAX_PAYLOAD, Slice, intake
 
@@ -66,3 +67,21 @@ def test_case_98_payloads_are_bounded_and_keys_that_are_none_are_left_out() -> N
         part = intake(CLUSTER, [record(b"\xff" * 1_000_000, 2, 7, key)], expected=7)
         (letter,) = part.refused
         assert (letter.resource, len(letter.payload)) == ("", MAX_PAYLOAD)
+
+
+def test_case_13_what_the_watchers_could_not_decode_is_a_dead_letter_with_its_beginning() -> None:
+    letter = Letter(cluster=CLUSTER, watcher="w", kind="Pod", reason="not a watch line", size=9, payload=b"{half")
+    found = intake(CLUSTER, [record(encode_letter(letter), 2, 7), record(encode(pod("web-0")), 2, 8)], expected=7)
+    (dead,) = found.refused
+    assert (dead.stage, dead.error_class, dead.resource, dead.payload) == ("decode", "MalformedObject", "", b"{half")
+    assert "not a watch line (9 bytes, seen by watcher w)" in dead.error
+    assert [each.key for each in found.arrivals] == ["Pod/shop/web-0"]
+    named = msgspec.structs.replace(letter, namespace="shop", name="web-0")
+    (dead,) = intake(CLUSTER, [record(encode_letter(named), 2, 7)], expected=7).refused
+    assert dead.resource == "Pod/shop/web-0"
+
+
+def test_half_a_letter_is_undecodable_like_any_other_garbage() -> None:
+    value = encode_letter(Letter(cluster=CLUSTER, kind="Pod", reason="why", size=2000, payload=b"x" * 2000))
+    assert len(value) < 1200, "the payload is cut"
+    assert refusal(intake(CLUSTER, [record(value[:40], 2, 7)], expected=7))[1] == "UndecodableRecord"

@@ -9,12 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.events import ChangeEvent, Op
-from tests.translator.facts import gone, namespace, node, pod
+from tests.translator.facts import controlled, gone, namespace, node, pod, workload
 from tests.translator.rows import Dump, MemoryBackend
 from tests.translator.world import World
 
 History = Sequence[ChangeEvent]
 
+APP, NETWORK = "opencontrail.org/name", "opencontrail.org/network"
+BLUE = '{"domain": "default-domain", "project": "tenants", "name": "blue"}'
+DEPLOYMENT = workload("Deployment", "web", "web")
+REPLICAS = workload("ReplicaSet", "web-1", None, controlled(DEPLOYMENT))
 HISTORIES: tuple[History, ...] = (
     (namespace(version=1), namespace(version=41, of="second")),
     (namespace("other", 2), namespace("other", 42, op=Op.DELETE)),
@@ -26,6 +30,13 @@ HISTORIES: tuple[History, ...] = (
     (pod("c", 8, node="n1", namespace="other"), pod("c", 47, node="n1", namespace="other", phase="Failed")),
     (pod("d", 9, node="n1", namespace="default"), gone("d", 48, namespace="default")),
     (pod("e", 10, node="bad name"), pod("e", 49, node="n2")),
+    (namespace("iso", isolation="true"), namespace("iso"), namespace("iso", isolation="true", ip_fabric_snat="true")),
+    (pod("f", namespace="iso"), pod("f", namespace="iso", labels={APP: "web"}), pod("f", namespace="iso")),
+    (pod("g", namespace="iso", labels={APP: "web"}), gone("g", namespace="iso")),
+    (DEPLOYMENT, workload("Deployment", "web", "db")),
+    (REPLICAS,),
+    (pod("h", owners=(controlled(REPLICAS),)), pod("h", owners=(controlled(REPLICAS),), phase="Running")),
+    (pod("i", annotations={NETWORK: BLUE}), pod("i", annotations={NETWORK: BLUE, f"{NETWORK}-connect": "true"})),
 )
 
 
