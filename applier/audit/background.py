@@ -76,7 +76,7 @@ class AuditLoop:
         """Begin to end; an audit under way ends without a conclusion. May be called from any thread."""
         self._stop.set()
 
-    def close(self, timeout: float = 10.0) -> None:
+    def close(self, timeout: float = 5.0) -> None:
         """End."""
         self.stop()
         if self._thread.is_alive():
@@ -96,6 +96,8 @@ class AuditLoop:
             except (ContrailUnavailable, StoreUnavailable) as error:
                 self._put_off(str(error))
             except Exception as error:
+                if self._stop.is_set():
+                    return  # the connections were closed under it
                 logger.exception("an audit failed unexpectedly")
                 self._put_off(f"{type(error).__name__}: {error}")
 

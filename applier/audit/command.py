@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TextIO
 
 from applier.audit import ledger
 from applier.audit.auditor import Auditor, Orders
+from applier.audit.calls import Stopped
 from applier.audit.ledger import Filed
 from applier.audit.report import Report, alarms
 from applier.audit.settings import AuditSettings
@@ -45,11 +48,15 @@ def _run(options: Namespace, called: Invocation) -> int:
     require_current(called.engine)
     client = ContrailClient(settings.contrail, pool_size=1)
     mark = OwnerMark(settings.cluster.owner, settings.cluster.name)
-    auditor = Auditor(called.engine, client, mark=mark, settings=settings.audit, stop=threading.Event())
+    stop = threading.Event()
+    auditor = Auditor(called.engine, client, mark=mark, settings=settings.audit, stop=stop)
     orders = Orders(repair=options.repair, prune=options.prune, limit=options.budget)
     try:
-        with Progress(called.err) as progress:
+        with _ended_by_signals(stop), Progress(called.err) as progress:
             report = auditor.audit(orders, progress=progress)
+    except Stopped:
+        called.err.write("stopped before its end: nothing was concluded\n")
+        return 1
     finally:
         client.close()
     if report is None:
@@ -60,6 +67,20 @@ def _run(options: Namespace, called: Invocation) -> int:
         found = ledger.findings(connection, report.run, mark.cluster, options.limit)
     _show(report, found, settings.audit, options, called.out)
     return 1 if report.left else 0
+
+
+@contextmanager
+def _ended_by_signals(stop: threading.Event) -> Iterator[None]:
+    """Ctrl-C and SIGTERM end the audit at its next call, so that the store knows that it ended."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _show(report: Report, found: Sequence[Filed], settings: AuditSettings, options: Namespace, out: TextIO) -> None:

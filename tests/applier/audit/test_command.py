@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import signal
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -11,8 +14,10 @@ import requests
 
 from applier.__main__ import main
 from applier.audit.session import open_session
+from simulators.contrail.faults import Fault, Trouble
 from tests.applier.audit.test_prune import orphaned
 from tests.applier.audit.world import World
+from tests.applier.running import until
 
 pytestmark = pytest.mark.postgres
 
@@ -85,6 +90,22 @@ def test_orphans_are_deleted_only_when_told_to(world: World, capsys: pytest.Capt
     assert run(world, "--prune", "--budget", "3") == 0
     assert "3 deleted" in capsys.readouterr().out
     assert world.has(*pod) == [False] * 3
+
+
+def test_ctrl_c_ends_an_audit_and_the_store_knows(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.pods("web-0")
+    world.contrail.faults.add(Fault(Trouble.LATENCY, path="/list-bulk-collection", seconds=0.2, count=None))
+
+    def interrupt() -> None:
+        until(lambda: world.rows("SELECT 1 FROM audit_run WHERE outcome = 'running'"))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    person = threading.Thread(target=interrupt)
+    person.start()
+    assert run(world) == 1
+    person.join()
+    assert "stopped before its end: nothing was concluded" in capsys.readouterr().err
+    assert world.rows("SELECT outcome FROM audit_run") == [("failed",)]
 
 
 def test_what_cannot_be_done_is_said_in_one_line(world: World, capsys: pytest.CaptureFixture[str]) -> None:
