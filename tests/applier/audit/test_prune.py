@@ -33,8 +33,8 @@ def orphaned(world: World, name: str = "web-0", *, others: int = 2) -> tuple[Des
     return pod
 
 
-def test_case_36_an_orphan_is_found_and_deleted_once_all_guards_let_go(world: World) -> None:
-    """A finalizer was stripped by a user, or the pod went while nothing of ours ran."""
+def test_cases_36_and_77_an_orphan_is_found_and_deleted_once_all_guards_let_go(world: World) -> None:
+    """A finalizer was stripped by a user, or the pod went while nothing of ours ran: neither applier nor watchers."""
     pod = orphaned(world)
     before = world.routed()
     assert set(world.findings().values()) == {"orphan"}
