@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 import click
 
 from console.provision import provision
+from console.resync import resync
 from console.settings import page
 from console.status import status
 from console.terminal import inert
@@ -40,6 +41,7 @@ def settings() -> None:
 cli.add_command(up)
 cli.add_command(provision)
 cli.add_command(status)
+cli.add_command(resync)
 
 
 def main() -> None:

@@ -70,7 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("run", help="follow the bus until told to stop (the default)")
     again = commands.add_parser("replay", help="take a whole log in, and print the digest of the desired state")
-    again.add_argument("--log", type=Path, required=True, help="log directory, or one topic inside it")
+    again.add_argument(
+        "--log", type=Path, required=True, help="log directory, one topic inside it, or a recording's file"
+    )
     again.add_argument(
         "--database", default="memory", help="postgresql:// URL of an empty database (default: %(default)s, a dry run)"
     )

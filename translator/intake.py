@@ -11,6 +11,7 @@ from schemas.bus.port import Record
 from schemas.codec import decode
 from schemas.errors import MalformedObject, TranslationError, UndecodableRecord
 from schemas.events import MARKERS, ChangeEvent
+from schemas.letters import Letter, decode_letter
 from translator.resource import Key, Position, canonical, key_of
 from translator.store import DeadLetter
 from translator.translate.registry import require_well_formed
@@ -64,6 +65,9 @@ def intake(cluster: str, records: Sequence[Record], *, expected: int, gap: bool 
     for record in records:
         position = Position(record.topic, record.partition, record.offset)
         try:
+            if (found := decode_letter(record.value)) is not None:
+                taken.refused.append(_undecoded(position, found))
+                continue
             arrival = _arrival(cluster, position, decode(record.value))
         except (UndecodableRecord, MalformedObject) as error:
             stage = "decode" if isinstance(error, UndecodableRecord) else "fold"
@@ -82,6 +86,13 @@ def letter(stage: str, position: Position, resource: str, error: Exception, payl
     """Dead letter of an error; texts are made storable, the payload is cut at MAX_PAYLOAD."""
     text = str(error).replace("\0", "\\0")
     return DeadLetter(stage, position, resource, type(error).__name__, text, payload[:MAX_PAYLOAD])
+
+
+def _undecoded(position: Position, found: Letter) -> DeadLetter:
+    """Dead letter of what the watchers could not read of the API server's."""
+    text = f"{found.reason} ({found.size} bytes, seen by watcher {found.watcher})"
+    resource = str(found.key) if found.name else ""
+    return letter("decode", position, _key_text(resource.encode()), MalformedObject(text), found.payload)
 
 
 def _arrival(cluster: str, position: Position, event: ChangeEvent) -> Arrival:

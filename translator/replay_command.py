@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from schemas.bus.log import LogConsumer
+from schemas.bus.log_file import FileConsumer
+from schemas.bus.port import Consumer
 from schemas.errors import SettingsError
 from schemas.store.engine import connect
 from schemas.store.migrate import migrate
@@ -23,7 +25,9 @@ MEMORY = "memory"
 
 
 def replay_log(settings: Settings, *, directory: Path, database: str, into_existing: bool) -> int:
-    """Replay a log directory (or one topic's folder) into `database`, a URL or 'memory'; returns the exit code.
+    """Replay a log directory, one topic's folder or a recording's file into `database`, a URL or 'memory'.
+
+    Returns the exit code.
 
     Raises StoreMismatch for a target that holds something, unless `into_existing`.
     """
@@ -44,7 +48,9 @@ def replay_log(settings: Settings, *, directory: Path, database: str, into_exist
     return 0
 
 
-def _open(settings: Settings, directory: Path) -> LogConsumer:
+def _open(settings: Settings, directory: Path) -> Consumer:
+    if directory.is_file():
+        return FileConsumer(directory)
     if (directory / "topic.json").exists():
         return LogConsumer(directory.parent, directory.name)
     topic = settings.bus.topic_of(settings.cluster.name)

@@ -38,6 +38,7 @@ class RegisterFile:
         with self._changing() as content:
             epoch = raised(content["epoch"].get(kind, 0), now=self._clock())
             content["epoch"][kind] = epoch
+            content["held"].pop(kind, None)
         return epoch
 
     def known(self, kind: str) -> int:
@@ -60,6 +61,10 @@ class RegisterFile:
     def wishes(self) -> dict[str, Wish]:
         """As of now."""
         return {kind: Wish.parse(text) for kind, text in self._read()["wish"].items()}
+
+    def epoch(self, kind: str) -> int:
+        """The newest epoch of the kind; 0 before the first."""
+        return int(self._read()["epoch"].get(kind, 0))
 
     def held(self, kind: str) -> str:
         """Why the last snapshot of the kind is not believed; '' if it is."""

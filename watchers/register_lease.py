@@ -28,6 +28,7 @@ class RegisterLease:
             notes = self._notes(lease)
             epoch = raised(_number(notes.get(EPOCH + kind)), now=self._clock())
             notes[EPOCH + kind] = str(epoch)
+            notes.pop(HELD + kind, None)
             return epoch
 
         return self._lease.swap(up)

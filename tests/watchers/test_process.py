@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import urllib.error
@@ -13,10 +14,16 @@ from pathlib import Path
 import pytest
 
 from console.ports import free_port
+from schemas.bus.log import LogConsumer
+from schemas.bus.log_file import FileConsumer
+from schemas.codec import decode
 from tests.rigs.kubernetes import KubernetesCluster
 from tests.rigs.services import ROOT, services
 from tests.watchers.fake_cluster import FakeCluster
-from tests.watchers.objects import namespace
+from tests.watchers.folded import Folded
+from tests.watchers.objects import namespace, pod
+from tests.watchers.patience import eventually
+from watchers.kinds import BUILT_IN, OPTIONAL
 
 pytestmark = pytest.mark.process
 
@@ -126,3 +133,82 @@ def test_on_a_real_cluster_it_is_ready_counts_and_ends_cleanly(
         running.wait("it has published", lambda: counter in _asked(f"http://127.0.0.1:{port}/metrics"))
         assert service.terminate(within=15) == 0
     assert admin.token not in service.log.read_text()
+
+
+def _environment(tmp_path: Path, server: str) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        "HOME": str(tmp_path),
+        "CONTRAIL_KUBE_WATCHERS_KUBECONFIG": _kubeconfig(tmp_path, server),
+        "CONTRAIL_KUBE_BUS_DIRECTORY": str(tmp_path / "log"),
+    }
+
+
+def _run(tmp_path: Path, *arguments: str, server: str) -> subprocess.CompletedProcess[str]:
+    command, environment = [sys.executable, "-m", *arguments], _environment(tmp_path, server)
+    return subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+
+
+def test_once_publishes_a_snapshot_of_every_kind_and_ends(tmp_path: Path) -> None:
+    with FakeCluster() as cluster:
+        cluster.not_served = {kind.resource for kind in OPTIONAL}
+        cluster.put(namespace("shop"), "namespaces")
+        cluster.put(pod("web-0"))
+        done = _run(tmp_path, "watchers", "once", server=cluster.api.url)
+        assert done.returncode == 0, done.stderr
+        assert cluster.lease is not None and cluster.lease["spec"]["holderIdentity"] == ""
+        cluster.lease["spec"] |= {"holderIdentity": "another", "leaseDurationSeconds": 600}
+        again = _run(tmp_path, "watchers", "once", server=cluster.api.url)
+        assert again.returncode == 1
+        assert "another publishes already" in again.stderr.splitlines()[-1]
+    consumer = LogConsumer(tmp_path / "log", "k8s.changes.k8s")
+    for partition in range(4):
+        consumer.seek(partition, 0)
+    events = [(record.partition, decode(record.value)) for record in consumer.poll(0, 10_000)]
+    consumer.close()
+    assert {event.kind for _, event in events if event.op == "snapshot_end"} == {kind.name for kind in BUILT_IN}
+    assert Folded().fold(events).uids("Pod") == {"uid-web-0"}
+
+
+def test_a_recording_ends_cleanly_and_is_replayed_with_the_same_result(tmp_path: Path) -> None:
+    file = tmp_path / "shop.avro"
+    with FakeCluster() as cluster:
+        cluster.put(namespace("shop"), "namespaces")
+        cluster.put(pod("web-0"))
+        with subprocess.Popen(
+            [sys.executable, "-m", "watchers", "record", str(file)],
+            env=_environment(tmp_path, cluster.api.url),
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            try:
+                eventually(lambda: len(cluster.api.watches()) >= 3, within=30)
+                cluster.put(pod("web-1"))
+                eventually(lambda: b"web-1" in _recorded(file), within=30)
+                process.send_signal(signal.SIGINT)
+                said, _ = process.communicate(timeout=20)
+            finally:
+                process.kill()
+        assert (process.returncode, said.startswith("recorded ")) == (0, True)
+        assert cluster.lease is None, "nothing is written to the cluster"
+        refused = _run(tmp_path, "watchers", "record", str(file), server=cluster.api.url)
+        assert (refused.returncode, "never written over another" in refused.stderr) == (1, True)
+    cut = tmp_path / "cut.avro"
+    cut.write_bytes(file.read_bytes()[:-5])
+    replays = [_run(tmp_path, "translator", "replay", "--log", str(file), server="http://x") for _ in range(2)]
+    assert [replay.returncode for replay in replays] == [0, 0], replays[0].stderr
+    assert replays[0].stdout == replays[1].stdout
+    assert "dead=0" in replays[0].stdout
+    assert _run(tmp_path, "translator", "replay", "--log", str(cut), server="http://x").returncode == 0
+
+
+def _recorded(file: Path) -> bytes:
+    """Keys of what was recorded."""
+    if not file.exists():
+        return b""
+    consumer = FileConsumer(file)
+    try:
+        return b" ".join(record.key or b"" for records in iter(lambda: consumer.poll(0), []) for record in records)
+    finally:
+        consumer.close()
