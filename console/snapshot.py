@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 WATCHED = ("Namespace", "Node", "Pod")
-"""Kinds that something is translated from: they must have been listed whole before a followed cluster counts as read."""
+"""Kinds that something is translated from: listed whole, before a followed cluster counts as read."""
 
 
 @dataclass(frozen=True, slots=True)
