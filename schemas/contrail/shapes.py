@@ -80,7 +80,8 @@ class Property:
 class ReferenceRule:
     """That a type may refer to objects of `target`; with an attribute of shape `attr` if that is given.
 
-    `filled`: the server makes these references. `holds`: the target cannot be deleted while it is referred to.
+    `filled`: the server, or Links of ours, make these references: no PUT takes them away. `holds`: the target cannot
+    be deleted while it is referred to.
     """
 
     target: str

@@ -27,6 +27,9 @@ INSTANCE_IP = "instance-ip"
 ROUTER = "virtual-router"
 LOGICAL_ROUTER = "logical-router"
 POOL = "floating-ip-pool"
+FLOATING_IP = "floating-ip"
+DEFAULT_INTERFACE = "eth0"
+"""A pod's first interface, as the CNI names it."""
 
 DEFAULT = "default"
 """The namespace whose project also holds what belongs to the whole cluster."""
@@ -197,6 +200,12 @@ def default_security_group(settings: SettingsRecord, namespace: str) -> Named:
 def machine_name(settings: SettingsRecord, namespace: str, pod: str) -> FqName:
     """fq_name of a pod's virtual-machine: the CNI asks the vrouter agent for exactly this name."""
     return (f"{settings.cluster}__{namespace}__{pod}",)
+
+
+def pod_interface(settings: SettingsRecord, namespace: str, pod: str, uid: str, network: Known) -> Named:
+    """A pod's first interface, in this network."""
+    uuid = object_uuid(settings.cluster, INTERFACE, part_key(settings, uid, DEFAULT_INTERFACE, network))
+    return Named(INTERFACE, (*project(settings, namespace).fq_name, f"{pod}__{uuid}"), uuid)
 
 
 def part_key(settings: SettingsRecord, uid: str, part: str, network: Known) -> str:

@@ -25,7 +25,6 @@ from translator.view import View
 MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
 """Set by the kubelet on the API's copy of a pod that it runs from a file."""
 ENDED = frozenset({"Succeeded", "Failed"})
-DEFAULT_INTERFACE = "eth0"
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NODE_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 
@@ -90,7 +89,7 @@ def _objects(
     interface = _interface(settings, namespace, name, machine, network)
     addresses = []
     for family in families:
-        key = names.part_key(settings, uid, f"{DEFAULT_INTERFACE}/{family}", network)
+        key = names.part_key(settings, uid, f"{names.DEFAULT_INTERFACE}/{family}", network)
         addresses.append(_address(settings, namespace, name, key, interface, network, family))
     return (machine, interface, *addresses)
 
@@ -111,16 +110,14 @@ def _machine(settings: SettingsRecord, namespace: str, name: str, uid: str) -> C
 def _interface(
     settings: SettingsRecord, namespace: str, name: str, machine: ContrailObject, network: Known
 ) -> ContrailObject:
-    key = names.part_key(settings, machine.uuid, DEFAULT_INTERFACE, network)
-    uuid = object_uuid(settings.cluster, names.INTERFACE, key)
-    project = names.project(settings, namespace)
+    named = names.pod_interface(settings, namespace, name, machine.uuid, network)
     return ContrailObject(
-        names.INTERFACE,
-        (*project.fq_name, f"{name}__{uuid}"),
-        uuid,
+        named.type,
+        named.fq_name,
+        named.uuid,
         names.PROJECT,
         {
-            "virtual_machine_interface_mac_addresses": {"mac_address": [mac_of(uuid)]},
+            "virtual_machine_interface_mac_addresses": {"mac_address": [mac_of(named.uuid)]},
             "port_security_enabled": True,
             # The CNI finds its interfaces by these two; the agent renders them, so no ':', '{', '}' or '"' in values.
             "annotations": owner_annotations(settings, "Pod", namespace, name, index="0/1", network="default"),
@@ -130,7 +127,7 @@ def _interface(
             _named(machine).reference(),
             network.reference(),
         ),
-        project.uuid,
+        names.project(settings, namespace).uuid,
     )
 
 

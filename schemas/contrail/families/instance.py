@@ -149,7 +149,7 @@ TYPES = (
             ReferenceRule("virtual-network", mandatory=True),
             ReferenceRule("routing-instance", POLICY_BASED_FORWARDING_RULE, filled=True),
             ReferenceRule("port-tuple"),
-            ReferenceRule("service-health-check"),
+            ReferenceRule("service-health-check", filled=True),  # Links of the services that ask for checks
             ReferenceRule("interface-route-table"),
         ),
     ),
@@ -195,7 +195,7 @@ TYPES = (
         ),
         references=(
             ReferenceRule("project"),
-            ReferenceRule("virtual-machine-interface"),
+            ReferenceRule("virtual-machine-interface", filled=True),  # ours are Links, so that no PUT names them
         ),
     ),
     object_type(
