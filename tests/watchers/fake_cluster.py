@@ -28,6 +28,7 @@ class FakeCluster:
         self.not_served: set[str] = set()
         """Resources whose CRD is not installed."""
         self.lease: Json | None = None
+        self._listed: dict[tuple[str, int], list[Json]] = {}
         self._objects: dict[str, dict[str, Json]] = {}
         self._history: list[tuple[int, str, bytes]] = []
         self._changed = threading.Condition()
@@ -129,8 +130,11 @@ class FakeCluster:
 
     def _page(self, resource: str, limit: int, token: str) -> bytes:
         with self._changed:
-            items = sorted(self._objects.get(resource, {}).values(), key=lambda o: str(o["metadata"]["uid"]))
             version, start = (int(token.split("/")[0]), int(token.split("/")[1])) if token else (self.revision, 0)
+            if not token:  # further pages are of the same state
+                items = sorted(self._objects.get(resource, {}).values(), key=lambda o: str(o["metadata"]["uid"]))
+                self._listed[resource, version] = items
+            items = self._listed[resource, version]
         rest = start + limit < len(items)
         return listing(
             *items[start : start + limit], version=version, following=f"{version}/{start + limit}" if rest else ""

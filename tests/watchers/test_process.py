@@ -175,7 +175,7 @@ def test_a_recording_ends_cleanly_and_is_replayed_with_the_same_result(tmp_path:
     file = tmp_path / "shop.avro"
     with FakeCluster() as cluster:
         cluster.put(namespace("shop"), "namespaces")
-        cluster.put(pod("web-0"))
+        cluster.put(pod("web-0", uid="0c2b5d0e-5a3b-4a25-8f61-000000000000"))
         with subprocess.Popen(
             [sys.executable, "-m", "watchers", "record", str(file)],
             env=_environment(tmp_path, cluster.api.url),
@@ -184,7 +184,7 @@ def test_a_recording_ends_cleanly_and_is_replayed_with_the_same_result(tmp_path:
         ) as process:
             try:
                 eventually(lambda: len(cluster.api.watches()) >= 3, within=30)
-                cluster.put(pod("web-1"))
+                cluster.put(pod("web-1", uid="0c2b5d0e-5a3b-4a25-8f61-000000000001"))
                 eventually(lambda: b"web-1" in _recorded(file), within=30)
                 process.send_signal(signal.SIGINT)
                 said, _ = process.communicate(timeout=20)
