@@ -31,12 +31,12 @@ class Scarcity:
         """Take note of results; returns the uuids of rows that are worth a try now."""
         for result in results:
             self._leave(result.row.uuid)  # it comes last again, if it goes on to wait
-        freed = [result.row for result in results if result.done and result.row.absent]
-        found = [uuid for row in freed if (uuid := self._first(row)) is not None]
         for result in results:
             if result.full and len(self._waiting) < MOST:
                 self._join(result.row)
-        return found
+        # Of what is recorded together, nobody knows which came first: the refusal may have been the earlier.
+        freed = [result.row for result in results if result.done and result.row.absent]
+        return [uuid for row in freed if (uuid := self._first(row)) is not None]
 
     def _first(self, freed: Row) -> str | None:
         for key in _keys(freed):

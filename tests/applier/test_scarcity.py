@@ -55,3 +55,10 @@ def test_no_more_are_remembered_than_can_be() -> None:
     waiting = Scarcity()
     waiting.next_in_turn([full(address(f"a-{n}")) for n in range(MOST + 10)])
     assert len(waiting) == MOST
+
+
+def test_who_was_refused_while_something_went_is_tried_again() -> None:
+    waiting = Scarcity()
+    assert waiting.next_in_turn([gone(address("x", absent=True)), full(address("a"))]) == ["a"]
+    assert waiting.next_in_turn([full(address("a")), gone(address("y", absent=True))]) == ["a"]
+    assert len(waiting) == 0
