@@ -133,10 +133,11 @@ class Lister:
             self._known = len(self._ledger)
         elif self._known is None:
             self._known = self._register.known(self._kind.name)
+        seen = self._ledger.seen  # as of now: the watch goes on beside the listing
         parts = self._api.snapshot()
         first = next(parts)  # a list that is refused must not begin a snapshot
         version = first.resource_version
-        self._require_newest(version)
+        self._require_newest(version, seen)
         metrics.LISTINGS.labels(self._kind.name, reason).inc()
         self._ledger.begin(epoch, version)
         for page in chain((first,), parts):
@@ -146,7 +147,7 @@ class Lister:
             version = version or page.resource_version
             if self._wanted:
                 raise KubernetesUnavailable(f"a listing of {self._kind.resource} was given up: {self._wanted}")
-        self._require_newest(version)
+        self._require_newest(version, seen)
         self._complete(version, epoch, reason, wish)
 
     def _complete(self, version: str, epoch: int, reason: str, wish: Wish | None) -> None:
@@ -173,9 +174,8 @@ class Lister:
         self._tell()
         self.settled.set()
 
-    def _require_newest(self, version: str) -> None:
+    def _require_newest(self, version: str, seen: str) -> None:
         """Take no state older than what was seen, unless it stays: then etcd was restored from a backup."""
-        seen = self._ledger.seen
         if not (version.isdecimal() and seen.isdecimal() and int(version) < int(seen)):
             return
         self._behind += 1
