@@ -22,6 +22,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _LOCK = text("SELECT pg_try_advisory_lock(:key)")
+_UNLOCK = text("SELECT pg_advisory_unlock(:key)")
 _PATIENCE = text("SET statement_timeout = '10min'")
 _SCRATCH = text("""
     CREATE TEMPORARY TABLE audit_seen (uuid uuid PRIMARY KEY);
@@ -69,6 +70,7 @@ def open_session(engine: Engine, *, cluster: str) -> Iterator[Session | None]:
         if session.run("take the audit's lock", _lock, key):
             session.run("prepare an audit", _prepare)
             yield session
+            session.run("give the audit's lock back", _unlock, key)  # at once; the server may notice the end later
         else:
             yield None
     finally:
@@ -78,6 +80,10 @@ def open_session(engine: Engine, *, cluster: str) -> Iterator[Session | None]:
 
 def _lock(connection: Connection, key: int) -> bool:
     return bool(connection.scalar(_LOCK, {"key": key}))
+
+
+def _unlock(connection: Connection, key: int) -> None:
+    connection.execute(_UNLOCK, {"key": key})
 
 
 def _prepare(connection: Connection) -> None:
