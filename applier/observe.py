@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from applier.client import ContrailClient
 from applier.outcome import Call, Outcome, Verdict, classify
 from applier.rows import Row
-from applier.subnets import Subnet, Subnets
+from applier.subnets import NETWORK, Subnet, Subnets
 from schemas.contrail.objects import Json
 
 INSTANCE_IP = "instance-ip"
 ADDRESS = "instance_ip_address"
 ADDRESS_FIELDS = (ADDRESS, "subnet_uuid")
+_NETWORKS = "virtual_network_refs"
 CHUNK = 200
 """Instance-ips read with one call."""
 
 Observation = Mapping[str, Json]
-"""Body of observed_object: {'address', 'prefix_len', 'gateway', 'dns', 'subnet_uuid', 'family'}."""
+"""Body of observed_object: {'address', 'prefix_len', 'gateway', 'dns', 'subnet_uuid', 'family'}; with 'network_uuid'
+where the network is not ours."""
 
 
 def needs_address(row: Row) -> bool:
@@ -26,7 +28,7 @@ def needs_address(row: Row) -> bool:
     return row.type == INSTANCE_IP and not row.absent
 
 
-def observation(address: str, subnet: Subnet) -> Observation:
+def observation(address: str, subnet: Subnet) -> dict[str, Json]:
     """Body of observed_object for an address (pure); gateway and dns are null where Contrail has none."""
     return {
         "address": address,
@@ -47,7 +49,8 @@ class AddressReader:
 
     def read(self, rows: Sequence[Row]) -> dict[str, Observation | Outcome]:
         """By uuid of every row, its observation, or what the API said instead; at most CHUNK rows."""
-        answer = self._client.read_many(INSTANCE_IP, fields=ADDRESS_FIELDS, uuids=[row.contrail_uuid for row in rows])
+        fields = ADDRESS_FIELDS if all(_network(row, {}) for row in rows) else (*ADDRESS_FIELDS, _NETWORKS)
+        answer = self._client.read_many(INSTANCE_IP, fields=fields, uuids=[row.contrail_uuid for row in rows])
         outcome = classify(Call.LOOKUP, answer)
         if outcome.verdict is not Verdict.DONE:
             return dict.fromkeys((row.uuid for row in rows), outcome)
@@ -59,16 +62,24 @@ class AddressReader:
         if live is None:
             return Outcome(Verdict.RETRY, f"{row.label} was created, but Contrail does not list it")
         address = live.get("instance_ip_address")
-        network = _network(row)
+        network = _network(row, live)
         if not address or network is None:
             return Outcome(Verdict.FULL, f"{row.label} has no address yet: its network has no subnet to allocate from")
         found = self._subnets.find(network, address, live.get("subnet_uuid"))
-        return found if isinstance(found, Outcome) else observation(address, found)
+        if isinstance(found, Outcome):
+            return found
+        # The store does not know the uuid of a network that is not ours; the vrouter agent must be told it.
+        return observation(address, found) | ({} if _network(row, {}) else {"network_uuid": network})
 
 
-def _network(row: Row) -> str | None:
-    for reference in row.body.get("references") or ():
-        if reference["type"] == "virtual-network":
-            uuid: str | None = reference["uuid"]
+def _network(row: Row, live: Mapping[str, Json]) -> str | None:
+    """Uuid of the network; of one that is not ours only Contrail knows it."""
+    for reference in (*(row.body.get("references") or ()), *_live_networks(live)):
+        if reference["type"] == NETWORK and reference["uuid"]:
+            uuid: str = reference["uuid"]
             return uuid
     return None
+
+
+def _live_networks(live: Mapping[str, Json]) -> Iterable[Mapping[str, Json]]:
+    return ({"type": NETWORK, "uuid": reference.get("uuid")} for reference in live.get(_NETWORKS) or ())

@@ -21,7 +21,7 @@ SELECT
     coalesce(known_vmi.contrail_uuid, vmi.uuid) AS interface_uuid,
     (vm.ref ->> 'uuid')::uuid AS machine_uuid,
     vm.ref -> 'to' ->> 0 AS machine_name,
-    coalesce(known_vn.contrail_uuid, (vn.ref ->> 'uuid')::uuid) AS network_uuid,
+    coalesce(known_vn.contrail_uuid, (vn.ref ->> 'uuid')::uuid, (o.body ->> 'network_uuid')::uuid) AS network_uuid,
     array_to_string(ARRAY(SELECT jsonb_array_elements_text(vn.ref -> 'to')), ':') AS network,
     coalesce(
         known_vmi.kept #>> '{virtual_machine_interface_mac_addresses,mac_address,0}',
