@@ -1,63 +1,50 @@
-"""What downstream makes of a log, by the rules of the snapshot protocol: the measure of the watchers' tests."""
+"""What downstream makes of a log: the translator's own fold over rows in memory, the measure of the watchers' tests."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from schemas.events import MARKERS, ChangeEvent, Op
+from schemas.events import MARKERS, ChangeEvent
 from schemas.identity import ResourceKey, partition_of
+from translator.fold import Action, Epoch, fold
+from translator.resource import Head
 
 
 class Folded:
-    """Rows by key. Within an epoch versions rise: what comes back from behind is a repetition, and dropped."""
+    """Rows by key, and what the fold knows of each kind in each partition."""
 
     def __init__(self, partitions: int = 4) -> None:
         self._partitions = partitions
         self.rows: dict[ResourceKey, ChangeEvent] = {}
-        self._epochs: dict[tuple[str, int], int] = {}
-        self._listing: dict[tuple[str, int], bool] = {}
-        self._highest: dict[tuple[str, int], int] = {}
+        self._epochs: dict[tuple[str, int], Epoch] = {}
 
     def fold(self, records: Iterable[tuple[int, ChangeEvent]]) -> Folded:
         """Fold (partition, event) pairs in order."""
         for partition, event in records:
             slot = event.kind, partition
-            if event.epoch < self._epochs.get(slot, 0):
-                continue
-            if event.op in MARKERS:
-                self._fold_marker(slot, event)
-            else:
+            row = self.rows.get(event.key) if event.op not in MARKERS else None
+            action, self._epochs[slot] = fold(event, _head(row), self._epochs.get(slot))
+            if event.op not in MARKERS and action is not Action.STALE:
                 assert partition == partition_of(event.key, self._partitions)
-                assert event.epoch == self._epochs.get(slot), f"{event.key} before its epoch's snapshot_begin"
-                self._fold_object(slot, event)
+            if action is Action.PUT:
+                self.rows[event.key] = event
+            elif action is Action.REMOVE:
+                del self.rows[event.key]
+            elif action is Action.SWEEP:
+                self._sweep(event.kind, partition, event.epoch)
         return self
 
     def uids(self, kind: str) -> set[str]:
         """Uids of the rows of a kind."""
         return {row.uid for key, row in self.rows.items() if key.kind == kind}
 
-    def _fold_object(self, slot: tuple[str, int], event: ChangeEvent) -> None:
-        row, version, highest = self.rows.get(event.key), int(event.resource_version), self._highest[slot]
-        if event.op is Op.DELETE:
-            if row and row.uid == event.uid:
-                del self.rows[event.key]
-        elif row and row.epoch == event.epoch:
-            if version > int(row.resource_version):
-                self.rows[event.key] = event
-        elif row or version > highest:
-            self.rows[event.key] = event
-        if event.op is not Op.READ:
-            self._highest[slot] = max(version, highest)
-
-    def _fold_marker(self, slot: tuple[str, int], event: ChangeEvent) -> None:
-        if event.op is Op.SNAPSHOT_BEGIN:
-            if event.epoch > self._epochs.get(slot, 0):
-                self._epochs[slot], self._listing[slot], self._highest[slot] = event.epoch, True, 0
-            return
-        assert event.epoch == self._epochs.get(slot), "snapshot_end before its begin"
-        if not self._listing[slot]:
-            return
-        self._listing[slot] = False
+    def _sweep(self, kind: str, partition: int, epoch: int) -> None:
         for key, row in list(self.rows.items()):
-            if key.kind == slot[0] and partition_of(key, self._partitions) == slot[1] and row.epoch < event.epoch:
+            if key.kind == kind and partition_of(key, self._partitions) == partition and row.epoch < epoch:
                 del self.rows[key]
+
+
+def _head(row: ChangeEvent | None) -> Head | None:
+    if row is None:
+        return None
+    return Head(uid=row.uid, resource_version=row.resource_version, epoch=row.epoch, digest=b"", partition=0)

@@ -263,7 +263,7 @@ class Api:
             yield [b"not a line"]
 
 
-@settings(max_examples=250, deadline=None, print_blob=True)
+@settings(max_examples=200, deadline=None, print_blob=True)
 @given(st.integers(0, 2**32))
 def test_case_22_the_fold_of_the_log_equals_the_cluster_after_any_history(seed: int) -> None:
     world = World(Random(seed))
