@@ -65,6 +65,7 @@ class ClusterSettings:
             raise SettingsError(
                 f"{_variable(self, 'name')}={self.name!r}: must be non-empty, without ':', '/' or space"
             )
+        self._check_names()
         for name in ("pod_subnets", "service_subnets", "ip_fabric_subnets"):
             for cidr in getattr(self, name):
                 try:
@@ -76,6 +77,17 @@ class ClusterSettings:
             for other in nets[i + 1 :]:
                 if net.version == other.version and net.overlaps(other):
                     raise SettingsError(f"{_variable(self, 'pod_subnets')}: {net} and {other} overlap")
+
+    def _check_names(self) -> None:
+        if ":" in self.project:
+            raise SettingsError(f"{_variable(self, 'project')}={self.project!r}: a project's name alone, without ':'")
+        parts = self.public_pool.split(":")
+        if self.public_pool and (len(parts) != 4 or not all(parts)):
+            raise SettingsError(
+                f"{_variable(self, 'public_pool')}={self.public_pool!r}: accepted is domain:project:network:pool"
+            )
+        if self.ip_fabric_forwarding and not self.ip_fabric_subnets:
+            raise SettingsError(f"{_variable(self, 'ip_fabric_forwarding')} needs ip_fabric_subnets: pods live there")
 
 
 @dataclass(frozen=True, slots=True)

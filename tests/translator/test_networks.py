@@ -247,6 +247,17 @@ def test_a_named_network_is_connected_only_if_asked_for(connected: bool) -> None
     assert reached(contrail, blue) == ({blue, SERVICE_NETWORK, OWN_SERVICES, FABRIC} if connected else {blue})
 
 
+def test_a_network_of_ours_is_not_connected_a_second_time_by_naming_it() -> None:
+    domain, project, name = OWN_PODS.split(":")
+    own = {"domain": domain, "project": project, "name": name}
+    other = namespace("other"), pod("x", namespace="other", annotations=custom(own, **{"network-connect": "true"}))
+    # By name only: the order in which network and pod go is left to Contrail's refusals.
+    check((NODE, ISOLATED, *other), (NODE, ISOLATED), follow=False)
+    contrail = following((NODE, ISOLATED, *other))
+    assert reached(contrail, OWN_PODS) == {OWN_PODS, OWN_SERVICES, SERVICE_NETWORK, FABRIC}
+    assert network_of((NODE, ISOLATED, *other), "x") == OWN_PODS
+
+
 def test_a_named_network_may_say_its_address_families() -> None:
     settings = msgspec.structs.replace(SETTINGS, pod_subnets=("10.32.0.0/12", "fd00:32::/64"))
     for families, count in (({}, 2), ({"families": "v4"}, 1), ({"families": "v6,v4"}, 2)):

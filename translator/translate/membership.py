@@ -28,11 +28,13 @@ class Membership(msgspec.Struct, frozen=True, gc=False):
     """A network, the address families that a member takes there, and what its members share.
 
     `shared` are objects and links that every member emits, equal to the letter: they live while one member does.
+    `subnets` of a network that is not ours are not known.
     """
 
     network: Known
     families: tuple[str, ...]
     shared: tuple[Desired, ...] = ()
+    subnets: tuple[str, ...] = ()
 
 
 def pod_membership(pod: Resource, namespace: Resource, view: View) -> Membership:
@@ -133,7 +135,8 @@ def _pods_of(namespace: Resource, settings: SettingsRecord) -> Membership:
 
 @lru_cache(maxsize=4096)
 def _pod_network(settings: SettingsRecord, namespace: str, forwards: bool) -> Membership:
-    return Membership(names.pod_network(settings, namespace), _pod_families(settings, forwards))
+    subnets = _pod_subnets(settings, forwards)
+    return Membership(names.pod_network(settings, namespace), families_of(subnets), subnets=subnets)
 
 
 @lru_cache(maxsize=4096)
@@ -151,14 +154,15 @@ def _app(
         names.app_pod_network(settings, namespace, app),
         names.app_service_network(settings, namespace, app),
     )
+    subnets = _pod_subnets(settings, forwards)
     return (
-        Membership(pods, _pod_families(settings, forwards), shared),
+        Membership(pods, families_of(subnets), shared, subnets),
         Membership(services, families_of(settings.service_subnets), shared),
     )
 
 
-def _pod_families(settings: SettingsRecord, forwards: bool) -> tuple[str, ...]:
-    return families_of(settings.ip_fabric_subnets if forwards else settings.pod_subnets)
+def _pod_subnets(settings: SettingsRecord, forwards: bool) -> tuple[str, ...]:
+    return settings.ip_fabric_subnets if forwards else settings.pod_subnets
 
 
 def _custom(asker: Resource, namespace: Resource, settings: SettingsRecord) -> Membership:
@@ -168,7 +172,8 @@ def _custom(asker: Resource, namespace: Resource, settings: SettingsRecord) -> M
     assert fq_name is not None
     network = Foreign(names.NETWORK, fq_name)
     families = annotated.families(label, held) or families_of(settings.pod_subnets)
-    if not annotated.flag(label, held, annotated.NETWORK_CONNECT):
+    connect = annotated.flag(label, held, annotated.NETWORK_CONNECT)
+    if not connect or names.is_made_here(settings, fq_name):
         return Membership(network, families)
     services = names.pod_service_policy(settings, namespace.name) if is_isolated(namespace) else None
     return Membership(network, families, networks.connection(settings, network, services))

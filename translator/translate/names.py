@@ -35,6 +35,7 @@ DEFAULT = "default"
 """The namespace whose project also holds what belongs to the whole cluster."""
 IP_FABRIC: FqName = ("default-domain", "default-project", "ip-fabric")
 """The underlay's network: Contrail makes it at its first start, it is not ours."""
+_OURS = ("-pod-network", "-service-network", "-nad-network")
 GLOBAL_SYSTEM = "default-global-system-config"
 
 
@@ -158,13 +159,20 @@ def app_policy(settings: SettingsRecord, namespace: str, app: str) -> Named:
 
 
 def attachment_network(settings: SettingsRecord, namespace: str, attachment: str) -> Named:
-    """Network that a NetworkAttachmentDefinition asks for; the name can be no namespace's and no app's."""
-    return in_project(settings, namespace, NETWORK, f"{namespace}__{attachment}-nad-network")
+    """Network that a NetworkAttachmentDefinition asks for.
+
+    Named as the original does, unless something else in the project could have that name, too.
+    """
+    unsure = settings.project or attachment == namespace
+    suffix = f"{namespace}__{attachment}-nad-network" if unsure else f"{attachment}-pod-network"
+    return in_project(settings, namespace, NETWORK, suffix)
 
 
 def attachment_ipam(settings: SettingsRecord, namespace: str, attachment: str) -> Named:
     """IPAM of that network."""
-    return in_project(settings, namespace, IPAM, f"{namespace}__{attachment}-nad-ipam")
+    unsure = settings.project or attachment == namespace
+    suffix = f"{namespace}__{attachment}-nad-ipam" if unsure else f"{attachment}-pod-ipam"
+    return in_project(settings, namespace, IPAM, suffix)
 
 
 def pod_ipam(settings: SettingsRecord) -> Named:
@@ -202,10 +210,17 @@ def machine_name(settings: SettingsRecord, namespace: str, pod: str) -> FqName:
     return (f"{settings.cluster}__{namespace}__{pod}",)
 
 
-def pod_interface(settings: SettingsRecord, namespace: str, pod: str, uid: str, network: Known) -> Named:
-    """A pod's first interface, in this network."""
-    uuid = object_uuid(settings.cluster, INTERFACE, part_key(settings, uid, DEFAULT_INTERFACE, network))
+def pod_interface(
+    settings: SettingsRecord, namespace: str, pod: str, uid: str, network: Known, name: str = DEFAULT_INTERFACE
+) -> Named:
+    """A pod's interface of this name, default the first one, in this network."""
+    uuid = object_uuid(settings.cluster, INTERFACE, part_key(settings, uid, name, network))
     return Named(INTERFACE, (*project(settings, namespace).fq_name, f"{pod}__{uuid}"), uuid)
+
+
+def is_made_here(settings: SettingsRecord, network: FqName) -> bool:
+    """Whether a network's name is one that we give: then its policies are in its own translation."""
+    return network[-1].startswith(f"{settings.cluster}-") and network[-1].endswith(_OURS)
 
 
 def part_key(settings: SettingsRecord, uid: str, part: str, network: Known) -> str:
