@@ -26,7 +26,9 @@ from tests.rigs.kafka_jars import KafkaUnavailable, available, jars
 START_SECONDS = 60
 TAIL_LINES = 30
 USER, PASSWORD = "contrail-kube", "correct horse battery staple"
-"""The one account of the SASL listener (PLAIN)."""
+"""The one account of the SASL listener (PLAIN and SCRAM)."""
+SCRAM = ("SCRAM-SHA-256", "SCRAM-SHA-512")
+SCRAM_LOGIN = "org.apache.kafka.common.security.scram.ScramLoginModule"
 CLUSTER_ID = "Y29udHJhaWwta3ViZS1yaQ"
 JVM = (
     "-Xmx512m",
@@ -44,7 +46,7 @@ class BrokerFailed(RuntimeError):
 
 
 class KafkaBroker:
-    """A broker with a plain listener, and with `secure=True` also one with TLS and SASL/PLAIN."""
+    """A broker with a plain listener, and with `secure=True` also one with TLS and SASL (PLAIN, SCRAM)."""
 
     def __init__(self, *, secure: bool = False, settings: dict[str, str] | None = None) -> None:
         self._secure = secure
@@ -127,7 +129,8 @@ class KafkaBroker:
         if self._secure:
             _make_certificate(self._home)
         (self._home / "server.properties").write_text(self._properties())
-        done = self._java("kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", "server.properties")
+        scram = [f"--add-scram={name}=[name={USER},password={PASSWORD}]" for name in SCRAM] if self._secure else []
+        done = self._java("kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", "server.properties", *scram)
         if done.wait(START_SECONDS) != 0:
             raise BrokerFailed(f"formatting the storage failed:\n{self.log_tail()}")
 
@@ -179,10 +182,13 @@ class KafkaBroker:
             advertised.append(f"SASL_SSL://localhost:{secure}")
             login = "org.apache.kafka.common.security.plain.PlainLoginModule"
             values |= {
+                f"listener.name.sasl_ssl.{name.lower()}.sasl.jaas.config": f"{SCRAM_LOGIN} required;" for name in SCRAM
+            }
+            values |= {
                 "ssl.keystore.type": "PKCS12",
                 "ssl.keystore.location": "broker.p12",
                 "ssl.keystore.password": PASSWORD,
-                "sasl.enabled.mechanisms": "PLAIN",
+                "sasl.enabled.mechanisms": ",".join(("PLAIN", *SCRAM)),
                 "listener.name.sasl_ssl.plain.sasl.jaas.config": f'{login} required user_{USER}="{PASSWORD}";',
             }
         values |= {

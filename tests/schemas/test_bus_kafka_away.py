@@ -132,8 +132,9 @@ def secure(kafka_broker: KafkaBroker) -> KafkaSettings:
     )
 
 
-def test_records_pass_over_tls_with_a_password(secure: KafkaSettings) -> None:
-    bus = KafkaBus(secure)
+@pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"])
+def test_records_pass_over_tls_with_a_password(secure: KafkaSettings, mechanism: str) -> None:
+    bus = KafkaBus(replace(secure, sasl_mechanism=mechanism))
     try:
         publish(bus.producer("t"), 0, ["secret"])
         assert values(Reading(bus.consumer("t")).take(1)) == ["secret"]
