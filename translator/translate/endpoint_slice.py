@@ -1,0 +1,110 @@
+"""EndpointSlice to links from its service's floating-ips to the interfaces of the members (pure).
+
+Each member is a link of its own: one that comes or goes is one write, however many there are. The floating-ips are
+emitted by every slice whose members belong behind them, equal to the letter; so they live while one slice does.
+Members are pods of ours that are there, with the very uid that the slice names: never a successor of the same name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import cast
+
+from schemas.contrail.objects import ContrailObject, Desired, Link
+from schemas.records import Endpoint, EndpointSliceRecord, PodRecord, ServiceRecord
+from translator.resource import Key, Resource
+from translator.translate import names, service_address
+from translator.translate.membership import pod_membership, service_membership
+from translator.translate.names import Named
+from translator.translate.pod import has_interface
+from translator.translate.service_ports import resolve
+from translator.view import NotLoaded, View
+
+FAMILY = {"IPv4": "v4", "IPv6": "v6"}
+"""Address family by the slice's address type; slices of host names have none."""
+
+
+def translate(slice_: Resource, view: View) -> tuple[Desired, ...]:
+    """Floating-ips and links; none while its service or namespace is unknown, or has no address for them."""
+    record = cast(EndpointSliceRecord, slice_.body)
+    if not record.service or record.address_type not in FAMILY:
+        return ()
+    service, namespace = view.get_all(
+        (("Service", slice_.namespace, record.service), ("Namespace", "", slice_.namespace))
+    )
+    if service is None or namespace is None:
+        return ()
+    floating = _floating_ips(record, service, namespace, view)
+    if not floating:
+        return ()
+    members = _members(chosen(slice_, service, view), namespace, view)
+    return (*floating, *(_link(owner, member) for owner in floating for member in members))
+
+
+def chosen(slice_: Resource, service: Resource, view: View) -> Sequence[Endpoint]:
+    """Endpoints that get traffic: the ready ones; if the service has none at all, those that still serve as they end.
+
+    Only who has nothing but such endpoints asks for the other slices.
+    """
+    record, wanted = cast(EndpointSliceRecord, slice_.body), cast(ServiceRecord, service.body)
+    if ready := [each for each in record.endpoints if _is_ready(each, wanted)]:
+        return ready
+    ending = [each for each in record.endpoints if each.serving and each.terminating]
+    if not ending:
+        return ()
+    for other in view.list("EndpointSlice", slice_.namespace):
+        beside = cast(EndpointSliceRecord, other.body)
+        same = (beside.service, beside.address_type) == (record.service, record.address_type)
+        if same and any(_is_ready(each, wanted) for each in beside.endpoints):
+            return ()
+    return ending
+
+
+def _is_ready(endpoint: Endpoint, service: ServiceRecord) -> bool:
+    return endpoint.ready or service.publish_not_ready
+
+
+def _floating_ips(
+    record: EndpointSliceRecord, service: Resource, namespace: Resource, view: View
+) -> tuple[ContrailObject, ...]:
+    if not service_address.is_served(cast(ServiceRecord, service.body)):
+        return ()
+    ports = resolve(cast(ServiceRecord, service.body), record.ports)
+    if not ports.mappings:
+        return ()
+    network = service_membership(service, namespace, view).network
+    return tuple(
+        service_address.floating_ip(view.settings, service, at, ports)
+        for at in service_address.cluster_addresses(view.settings, service, network)
+        if at.family == FAMILY[record.address_type]
+    )
+
+
+def _members(endpoints: Iterable[Endpoint], namespace: Resource, view: View) -> list[Named]:
+    """Interfaces of the endpoints that are pods with one, each once, ordered by name."""
+    named = {(each.pod_name, each.pod_uid): each for each in endpoints if each.pod_name}
+    pods = view.get_all([("Pod", namespace.name, name) for name, _ in named])
+    found, missing = set(), frozenset[Key]()
+    for endpoint, pod in zip(named.values(), pods, strict=True):
+        if pod is None or not _is_same(endpoint, pod) or not has_interface(cast(PodRecord, pod.body)):
+            continue
+        try:
+            network = pod_membership(pod, namespace, view).network
+        except NotLoaded as ask:  # one round loads what all pods ask for
+            missing |= ask.keys
+            continue
+        found.add(names.pod_interface(view.settings, namespace.name, pod.name, pod.uid, network))
+    if missing:
+        raise NotLoaded(missing)
+    return sorted(found, key=lambda member: member.fq_name)
+
+
+def _is_same(endpoint: Endpoint, pod: Resource) -> bool:
+    """Whether the endpoint means this pod: by uid; one that names no uid, by its address."""
+    if endpoint.pod_uid:
+        return endpoint.pod_uid == pod.uid
+    return not set(endpoint.addresses).isdisjoint(cast(PodRecord, pod.body).pod_ips)
+
+
+def _link(owner: ContrailObject, member: Named) -> Link:
+    return Link(owner.type, owner.fq_name, member.type, member.fq_name, member.uuid, owner_uuid=owner.uuid)

@@ -1,0 +1,56 @@
+"""Service to its interface and its cluster addresses (pure).
+
+The floating-ips that lead on to the members are its slices' (translator/translate/endpoint_slice.py).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import cast
+
+from schemas.contrail.objects import Desired
+from schemas.errors import TranslationError
+from schemas.events import ChangeEvent
+from schemas.records import ServiceRecord
+from translator.resource import Resource
+from translator.translate import annotated, service_address
+from translator.translate.membership import label_of, service_membership
+from translator.view import View
+
+
+def translate(service: Resource, view: View) -> tuple[Desired, ...]:
+    """Objects of the service; none for one without addresses, or while its namespace is unknown."""
+    record, settings = cast(ServiceRecord, service.body), view.settings
+    if not service_address.is_served(record):
+        return ()
+    namespace = view.get("Namespace", "", service.namespace)
+    if namespace is None:
+        return ()
+    member = service_membership(service, namespace, view)
+    addresses = service_address.cluster_addresses(settings, service, member.network)
+    if record.cluster_ips and not addresses:
+        raise TranslationError(
+            f"{label_of(service)}: spec.clusterIPs is {', '.join(record.cluster_ips)}; accepted are addresses in the "
+            f"cluster's service subnets, which the settings give as {', '.join(settings.service_subnets)}"
+        )
+    if not addresses:
+        return ()
+    objects = [service_address.address_object(settings, service, member.network, at) for at in addresses]
+    return (service_address.interface_object(settings, service, member.network), *objects, *member.shared)
+
+
+def require_well_formed(event: ChangeEvent) -> None:
+    """Raise TranslationError for an address that is none, and for an annotation that cannot be read."""
+    record, label = cast(ServiceRecord, event.body), f"Service {event.namespace}/{event.name}"
+    _require_addresses(label, "spec.clusterIPs", record.cluster_ips)
+    annotated.pool(label, record.annotations)
+
+
+def _require_addresses(label: str, field: str, texts: tuple[str, ...]) -> None:
+    for text in texts:
+        try:
+            ipaddress.ip_address(text)
+        except ValueError:
+            raise TranslationError(
+                f"{label}: {field} has {text[:300]!r}; accepted are IPv4 and IPv6 addresses"
+            ) from None
