@@ -14,7 +14,7 @@ import yaml
 
 from schemas.contrail.objects import Desired
 from tests.translator.facts import SETTINGS
-from translator.resource import BODY_OF_KIND, NOWHERE, Cause, Key, Resource, canonical, digest_of, key_of
+from translator.resource import BODY_OF_KIND, NOWHERE, Cause, Key, Resource, canonical, digest_of, key_of, list_keys
 from translator.translate.registry import require_valid, translate
 from translator.view import View
 
@@ -52,7 +52,11 @@ def given(case: dict[str, Any]) -> tuple[Resource, View]:
         resources[key_of(*absent.split("/"))] = None
     subject = resources[Key(case["translate"])]
     assert subject is not None
-    return subject, View(settings, resources, {})
+    listed: dict[Key, tuple[Resource, ...]] = {}
+    for found in sorted(filter(None, resources.values()), key=lambda each: (each.namespace, each.name)):
+        for key in list_keys(found.key):
+            listed[key] = (*listed.get(key, ()), found)
+    return subject, View(settings, resources, listed)
 
 
 def wanted(case: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:

@@ -8,7 +8,7 @@ from schemas.contrail.objects import ContrailObject, Desired
 from schemas.contrail.rules import check, check_link
 from schemas.events import ChangeEvent
 from translator.resource import Resource
-from translator.translate import namespace, node, pod, settings
+from translator.translate import endpoint_slice, namespace, node, pod, service, settings
 from translator.view import View
 
 Translate = Callable[[Resource, View], tuple[Desired, ...]]
@@ -18,12 +18,15 @@ TRANSLATIONS: dict[str, Translate] = {
     "Namespace": namespace.translate,
     "Node": node.translate,
     "Pod": pod.translate,
+    "Service": service.translate,
+    "EndpointSlice": endpoint_slice.translate,
 }
 
 
 WELL_FORMED: dict[str, Callable[[ChangeEvent], None]] = {
     "Namespace": namespace.require_well_formed,
     "Pod": pod.require_well_formed,
+    "Service": service.require_well_formed,
 }
 """What a kind demands of a body before it may replace what is known of its object."""
 
