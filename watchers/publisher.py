@@ -127,7 +127,7 @@ class Publisher:
             batches = [entries[i : i + BATCH] for i in range(0, len(entries), BATCH)]
             for number, batch in enumerate(batches):
                 if not self._send(batch):
-                    self._unsent += sum(len(rest) for rest in batches[number:]) if self._abandoned.is_set() else 0
+                    self._unsent += sum(len(rest) for rest in batches[number:]) if self._closing else 0
                     break
 
     def close(self, *, within: float, thread: threading.Thread) -> int:
@@ -187,8 +187,8 @@ class Publisher:
         """Wait until we may publish; False when that was given up."""
         while not self._leads():
             self._health.beat("publisher", within=ALIVE_SECONDS)
-            if self._abandoned.wait(TICK / 5):
-                return False
+            if self._closing or self._abandoned.wait(TICK / 5):
+                return False  # whoever leads next lists everything anyway
         return not self._abandoned.is_set()
 
     def _records(self, batch: Sequence[Entry]) -> Iterator[tuple[int, bytes, bytes, list[tuple[str, bytes]]]]:
