@@ -11,6 +11,7 @@ from schemas.events import ChangeEvent, Op, Source, change, marker
 from schemas.identity import ResourceKey, partition_of
 from schemas.records import (
     NamespaceRecord,
+    NetworkAttachmentDefinitionRecord,
     NodeAddress,
     NodeRecord,
     OwnerReference,
@@ -33,6 +34,9 @@ SETTINGS = SettingsRecord(
     service_subnets=("10.96.0.0/12",),
     ip_fabric_subnets=("10.64.0.0/12",),
 )
+
+OURS = '{"cniVersion": "0.3.1", "type": "contrail-k8s-cni"}'
+"""Configuration of an attachment that our plugin serves."""
 
 
 def uid(name: str) -> str:
@@ -91,6 +95,13 @@ def namespace(
     every = {"kubernetes.io/metadata.name": name, **(labels or {})}
     body = None if op is Op.DELETE else NamespaceRecord(labels=every, annotations=held)
     return event(op, "Namespace", "", name, version, body, epoch=epoch, of=of)
+
+
+def attachment(name: str = "blue", *, namespace: str = "shop", config: str = OURS, **annotations: str) -> ChangeEvent:
+    """An attachment's event; other keywords are annotations of ours: cidr="10.1.0.0/24"."""
+    held = {f"opencontrail.org/{key.replace('__', '-')}": value for key, value in annotations.items()}
+    body = NetworkAttachmentDefinitionRecord(annotations=held, config=config)
+    return event(Op.UPSERT, "NetworkAttachmentDefinition", namespace, name, 1, body)
 
 
 def workload(kind: str, name: str, app: str | None = None, *owners: OwnerReference, of: str = "") -> ChangeEvent:

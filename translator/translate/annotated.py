@@ -79,7 +79,7 @@ def require_network(label: str, annotations: Mapping[str, str]) -> None:
 
 def mapping(label: str, key: str, text: str, required: Sequence[str], optional: Sequence[str] = ()) -> dict[str, str]:
     """Texts by name from JSON, or from the same with single quotes; all `required` ones and no unknown ones."""
-    read = _parsed(text)
+    read = parsed(text)
     if isinstance(read, dict) and set(read) <= {*required, *optional}:
         given = {name: value for name, value in read.items() if isinstance(value, str) and _is_part(value)}
         if len(given) == len(read) and given.keys() >= set(required):
@@ -107,8 +107,11 @@ def _is_part(text: str) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _parsed(text: str) -> object:
-    """The value of JSON or of a literal with single quotes, None for neither; deep nesting is neither, too."""
+def parsed(text: str) -> object:
+    """The value of JSON or of a literal with single quotes, None for neither; deep nesting is neither, too.
+
+    Not to be changed: it is kept.
+    """
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

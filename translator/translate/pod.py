@@ -1,30 +1,32 @@
-"""Pod to its virtual-machine, interface, addresses and the link from its node's virtual-router (pure).
+"""Pod to its virtual-machine, interfaces, addresses and the link from its node's virtual-router (pure).
 
-Addresses are not chosen here: Contrail allocates, the applier records what it did. The MAC follows from the
-interface's uuid. Everything but the link exists as soon as the pod does; the link needs the node.
+Everything but the link exists as soon as the pod does; the link needs the node. What its annotations say now counts:
+an attachment that comes, changes or goes later takes its interface with it.
 """
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from collections.abc import Iterator
 from typing import cast
 
 from schemas.contrail.objects import ContrailObject, Desired, Link
 from schemas.errors import TranslationError
 from schemas.events import ChangeEvent
-from schemas.identity import mac_of, object_uuid
-from schemas.records import NodeRecord, PodRecord, SettingsRecord
+from schemas.records import NodeRecord, PodRecord
 from translator.resource import Resource
-from translator.translate import annotated, names
-from translator.translate.membership import pod_membership
-from translator.translate.names import Known, Named
-from translator.translate.owner import owner_annotations
+from translator.translate import annotated, attachment, names, selection
+from translator.translate.interface import Plug, of_pod, plug, require_inside
+from translator.translate.membership import Membership, label_of, pod_membership
+from translator.translate.selection import Selection
 from translator.view import View
 
 MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
 """Set by the kubelet on the API's copy of a pod that it runs from a file."""
 ENDED = frozenset({"Succeeded", "Failed"})
+_ASKING = frozenset({selection.NETWORKS, selection.ADDRESSES, selection.MAC})
+_FIRST = "default"
+"""What the first interface's annotation `network` says, whatever its network is."""
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NODE_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 
@@ -38,7 +40,7 @@ def translate(pod: Resource, view: View) -> tuple[Desired, ...]:
     if namespace is None:
         return ()
     member = pod_membership(pod, namespace, view)
-    objects = _objects(view.settings, pod.namespace, pod.name, pod.uid, member.network, member.families)
+    objects = of_pod(view.settings, pod.namespace, pod.name, pod.uid, _plugs(pod, member, view))
     link = (_link(objects[0], record.node_name, view),) if record.node_name else ()
     return (*objects, *link, *member.shared)
 
@@ -58,9 +60,13 @@ def require_well_formed(event: ChangeEvent) -> None:
             f"Pod {event.namespace}/{event.name}: spec.nodeName is {record.node_name[:300]!r}; accepted is a name of "
             "at most 253 lower-case letters, digits, '-' and '.'"
         )
-    held = record.annotations
+    held, label = record.annotations, f"Pod {event.namespace}/{event.name}"
     if annotated.NETWORK in held or annotated.NETWORK_CONNECT in held:
-        annotated.require_network(f"Pod {event.namespace}/{event.name}", held)
+        annotated.require_network(label, held)
+    if not held.keys().isdisjoint(_ASKING):
+        selection.first_addresses(label, held)
+        selection.first_mac(label, held)
+        selection.selections(label, event.namespace, held)
 
 
 def has_interface(record: PodRecord) -> bool:
@@ -80,78 +86,30 @@ def is_mirror(record: PodRecord) -> bool:
     return MIRROR_ANNOTATION in record.annotations
 
 
-@lru_cache(maxsize=4096)
-def _objects(
-    settings: SettingsRecord, namespace: str, name: str, uid: str, network: Known, families: tuple[str, ...]
-) -> tuple[ContrailObject, ...]:
-    """What follows from the pod's identity and network; kept, because most events of its life change neither."""
-    machine = _machine(settings, namespace, name, uid)
-    interface = _interface(settings, namespace, name, machine, network)
-    addresses = []
-    for family in families:
-        key = names.part_key(settings, uid, f"{names.DEFAULT_INTERFACE}/{family}", network)
-        addresses.append(_address(settings, namespace, name, key, interface, network, family))
-    return (machine, interface, *addresses)
+def _plugs(pod: Resource, member: Membership, view: View) -> tuple[Plug, ...]:
+    """The pod's interfaces: the first one, and one for each attachment of ours that is there."""
+    held, network = cast(PodRecord, pod.body).annotations, member.network
+    if held.keys().isdisjoint(_ASKING):
+        return (plug(names.DEFAULT_INTERFACE, _FIRST, network, member.families),)
+    label = label_of(pod)
+    asked, mac = selection.first_addresses(label, held), selection.first_mac(label, held)
+    if member.subnets:
+        require_inside(label, asked, member.subnets)
+    first = plug(names.DEFAULT_INTERFACE, _FIRST, network, member.families, asked, mac)
+    return (first, *_attached(pod, selection.selections(label, pod.namespace, held), view))
 
 
-def _machine(settings: SettingsRecord, namespace: str, name: str, uid: str) -> ContrailObject:
-    return ContrailObject(
-        names.MACHINE,
-        names.machine_name(settings, namespace, name),
-        uid,
-        None,
-        {
-            "server_type": "container",
-            "annotations": owner_annotations(settings, "Pod", namespace, name, k8s_uuid=uid),
-        },
-    )
-
-
-def _interface(
-    settings: SettingsRecord, namespace: str, name: str, machine: ContrailObject, network: Known
-) -> ContrailObject:
-    named = names.pod_interface(settings, namespace, name, machine.uuid, network)
-    return ContrailObject(
-        named.type,
-        named.fq_name,
-        named.uuid,
-        names.PROJECT,
-        {
-            "virtual_machine_interface_mac_addresses": {"mac_address": [mac_of(named.uuid)]},
-            "port_security_enabled": True,
-            # The CNI finds its interfaces by these two; the agent renders them, so no ':', '{', '}' or '"' in values.
-            "annotations": owner_annotations(settings, "Pod", namespace, name, index="0/1", network="default"),
-        },
-        (
-            names.default_security_group(settings, namespace).reference(),
-            _named(machine).reference(),
-            network.reference(),
-        ),
-        names.project(settings, namespace).uuid,
-    )
-
-
-def _address(
-    settings: SettingsRecord,
-    namespace: str,
-    name: str,
-    key: str,
-    interface: ContrailObject,
-    network: Known,
-    family: str,
-) -> ContrailObject:
-    uuid = object_uuid(settings.cluster, names.INSTANCE_IP, key)
-    return ContrailObject(
-        names.INSTANCE_IP,
-        (f"{name}__{uuid}",),
-        uuid,
-        None,
-        {
-            "instance_ip_family": family,
-            "annotations": owner_annotations(settings, "Pod", namespace, name),
-        },
-        (network.reference(), _named(interface).reference()),
-    )
+def _attached(pod: Resource, wanted: tuple[Selection, ...], view: View) -> Iterator[Plug]:
+    found = view.get_all([(attachment.KIND, each.namespace, each.name) for each in wanted])
+    for each, definition in zip(wanted, found, strict=True):
+        place = None if definition is None else attachment.place_of(definition, view)
+        if place is None:
+            continue
+        if place.subnets:
+            label = f"{label_of(pod)}: interface {each.interface} in {each.namespace}/{each.name}"
+            require_inside(label, each.addresses, place.subnets)
+        label = each.name if each.namespace == pod.namespace else f"{each.namespace}/{each.name}"
+        yield plug(each.interface, label, place.network, place.families, each.addresses, each.mac)
 
 
 def _link(machine: ContrailObject, node_name: str, view: View) -> Link:
@@ -165,7 +123,3 @@ def _link(machine: ContrailObject, node_name: str, view: View) -> Link:
         machine.uuid,
         owner_address="" if node is None else cast(NodeRecord, node.body).internal_address(),
     )
-
-
-def _named(target: ContrailObject) -> Named:
-    return Named(target.type, target.fq_name, target.uuid)

@@ -8,7 +8,7 @@ from schemas.contrail.objects import ContrailObject, Desired
 from schemas.contrail.rules import check, check_link
 from schemas.events import ChangeEvent
 from translator.resource import Resource
-from translator.translate import endpoint_slice, namespace, node, pod, service, settings
+from translator.translate import attachment, endpoint_slice, namespace, node, pod, service, settings
 from translator.view import View
 
 Translate = Callable[[Resource, View], tuple[Desired, ...]]
@@ -20,6 +20,7 @@ TRANSLATIONS: dict[str, Translate] = {
     "Pod": pod.translate,
     "Service": service.translate,
     "EndpointSlice": endpoint_slice.translate,
+    attachment.KIND: attachment.translate,
 }
 
 
@@ -27,6 +28,7 @@ WELL_FORMED: dict[str, Callable[[ChangeEvent], None]] = {
     "Namespace": namespace.require_well_formed,
     "Pod": pod.require_well_formed,
     "Service": service.require_well_formed,
+    attachment.KIND: attachment.require_well_formed,
 }
 """What a kind demands of a body before it may replace what is known of its object."""
 
