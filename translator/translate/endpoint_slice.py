@@ -2,6 +2,7 @@
 
 Each member is a link of its own: one that comes or goes is one write, however many there are. The floating-ips are
 emitted by every slice whose members belong behind them, equal to the letter; so they live while one slice does.
+Public ones are the service's own, because their addresses shall not change.
 Members are pods of ours that are there, with the very uid that the slice names: never a successor of the same name.
 """
 
@@ -17,11 +18,9 @@ from translator.translate import names, service_address
 from translator.translate.membership import pod_membership, service_membership
 from translator.translate.names import Named
 from translator.translate.pod import has_interface
-from translator.translate.service_ports import resolve
+from translator.translate.public_address import FAMILY, public_floating_ips
+from translator.translate.service_ports import Ports, resolve
 from translator.view import NotLoaded, View
-
-FAMILY = {"IPv4": "v4", "IPv6": "v6"}
-"""Address family by the slice's address type; slices of host names have none."""
 
 
 def translate(slice_: Resource, view: View) -> tuple[Desired, ...]:
@@ -34,11 +33,14 @@ def translate(slice_: Resource, view: View) -> tuple[Desired, ...]:
     )
     if service is None or namespace is None:
         return ()
-    floating = _floating_ips(record, service, namespace, view)
+    ports = resolve(cast(ServiceRecord, service.body), record.ports)
+    floating = _floating_ips(record, ports, service, namespace, view)
     if not floating:
         return ()
+    family = FAMILY[record.address_type]
+    public = [one for one, its in public_floating_ips(service, namespace, view, family=family) if its == ports]
     members = _members(chosen(slice_, service, view), namespace, view)
-    return (*floating, *(_link(owner, member) for owner in floating for member in members))
+    return (*floating, *(_link(owner, member) for owner in (*floating, *public) for member in members))
 
 
 def chosen(slice_: Resource, service: Resource, view: View) -> Sequence[Endpoint]:
@@ -65,12 +67,9 @@ def _is_ready(endpoint: Endpoint, service: ServiceRecord) -> bool:
 
 
 def _floating_ips(
-    record: EndpointSliceRecord, service: Resource, namespace: Resource, view: View
+    record: EndpointSliceRecord, ports: Ports, service: Resource, namespace: Resource, view: View
 ) -> tuple[ContrailObject, ...]:
-    if not service_address.is_served(cast(ServiceRecord, service.body)):
-        return ()
-    ports = resolve(cast(ServiceRecord, service.body), record.ports)
-    if not ports.mappings:
+    if not ports.mappings or not service_address.is_served(cast(ServiceRecord, service.body)):
         return ()
     network = service_membership(service, namespace, view).network
     return tuple(

@@ -1,6 +1,7 @@
-"""Service to its interface and its cluster addresses (pure).
+"""Service to its interface, its cluster addresses and its public addresses (pure).
 
-The floating-ips that lead on to the members are its slices' (translator/translate/endpoint_slice.py).
+The floating-ips that lead from a cluster address to the members are its slices', and so are all links to members
+(translator/translate/endpoint_slice.py).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from schemas.records import ServiceRecord
 from translator.resource import Resource
 from translator.translate import annotated, service_address
 from translator.translate.membership import label_of, service_membership
+from translator.translate.public_address import public_floating_ips
 from translator.view import View
 
 
@@ -36,13 +38,17 @@ def translate(service: Resource, view: View) -> tuple[Desired, ...]:
     if not addresses:
         return ()
     objects = [service_address.address_object(settings, service, member.network, at) for at in addresses]
-    return (service_address.interface_object(settings, service, member.network), *objects, *member.shared)
+    public = [each for each, _ in public_floating_ips(service, namespace, view)]
+    return (service_address.interface_object(settings, service, member.network), *objects, *public, *member.shared)
 
 
 def require_well_formed(event: ChangeEvent) -> None:
     """Raise TranslationError for an address that is none, and for an annotation that cannot be read."""
     record, label = cast(ServiceRecord, event.body), f"Service {event.namespace}/{event.name}"
     _require_addresses(label, "spec.clusterIPs", record.cluster_ips)
+    _require_addresses(label, "spec.externalIPs", record.external_ips)
+    if record.load_balancer_ip:
+        _require_addresses(label, "spec.loadBalancerIP", (record.load_balancer_ip,))
     annotated.pool(label, record.annotations)
 
 

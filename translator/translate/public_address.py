@@ -1,0 +1,92 @@
+"""Public addresses of a service: which it asks for, and the floating-ips of a pool that they are (pure).
+
+A service of type LoadBalancer gets the addresses that it names, else one of Contrail's choice; any service gets its
+externalIPs. A public address has one mapping for all of its members: where members resolve a named port differently,
+those of the mapping that most of them share are behind it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import Counter
+from typing import cast
+
+from schemas.contrail.objects import ContrailObject
+from schemas.identity import object_uuid
+from schemas.records import EndpointSliceRecord, ServiceRecord
+from translator.resource import Resource
+from translator.translate import names
+from translator.translate.membership import public_pool
+from translator.translate.service_address import is_served, marks
+from translator.translate.service_ports import Ports, is_fixed, resolve
+from translator.view import View
+
+LOAD_BALANCER = "LoadBalancer"
+CLASS = "opencontrail.org/floating-ip-pool"
+"""The load-balancer class that is ours; a service that names no class is ours, too."""
+FAMILY = {"IPv4": "v4", "IPv6": "v6"}
+"""Address family by a slice's address type; slices of host names have none."""
+_EVERYBODY = frozenset({"0.0.0.0/0", "::/0"})
+
+
+def public_floating_ips(
+    service: Resource, namespace: Resource, view: View, *, family: str = ""
+) -> tuple[tuple[ContrailObject, Ports], ...]:
+    """Public floating-ips of the service, of one family or all, each with its ports; none without a pool for them."""
+    wanted = [(f, address) for f, address in asked(cast(ServiceRecord, service.body)) if family in ("", f)]
+    pool = public_pool(service, namespace, view) if wanted else None
+    if pool is None:
+        return ()
+    ports = {each: _ports(service, each, view) for each, _ in wanted}
+    return tuple((_floating_ip(service, pool, address, ports[each], view), ports[each]) for each, address in wanted)
+
+
+def asked(record: ServiceRecord) -> tuple[tuple[str, str], ...]:
+    """Family and text of each address that the service asks for, in order; text '' leaves the choice to Contrail.
+
+    A service that lets only some sources in gets none at all, because nothing here would keep the others out.
+    """
+    if not is_served(record) or not record.cluster_ips:
+        return ()
+    balances = record.type == LOAD_BALANCER and record.load_balancer_class in ("", CLASS)
+    if balances and not _EVERYBODY.issuperset(record.load_balancer_source_ranges):
+        return ()
+    named = {*record.external_ips, *([record.load_balancer_ip] if balances and record.load_balancer_ip else [])}
+    if not named and balances:
+        return (("v4", ""),) if any(_family(address) == "v4" for address in record.cluster_ips) else ()
+    return tuple(sorted((_family(address), address) for address in named))
+
+
+def _floating_ip(service: Resource, pool: tuple[str, ...], address: str, ports: Ports, view: View) -> ContrailObject:
+    key = f"{service.uid}/public/{':'.join(pool)}/{address or 'any'}"
+    uuid = object_uuid(view.settings.cluster, names.FLOATING_IP, key)
+    return ContrailObject(
+        names.FLOATING_IP,
+        (*pool, f"{service.name}__{uuid}"),
+        uuid,
+        names.POOL,
+        {
+            "annotations": marks(view.settings, service),
+            **({"floating_ip_address": address} if address else {}),
+            "floating_ip_traffic_direction": "ingress",
+            **ports.properties(),
+        },
+        (names.project(view.settings, service.namespace).reference(),),
+    )
+
+
+def _ports(service: Resource, family: str, view: View) -> Ports:
+    """The mapping that most endpoints share; only where a slice has a say in it, all slices are looked at."""
+    record = cast(ServiceRecord, service.body)
+    if is_fixed(record):
+        return resolve(record)
+    found: Counter[Ports] = Counter()
+    for each in view.list("EndpointSlice", service.namespace):
+        slice_ = cast(EndpointSliceRecord, each.body)
+        if slice_.service == service.name and FAMILY.get(slice_.address_type) == family:
+            found[resolve(record, slice_.ports)] += sum(endpoint.ready for endpoint in slice_.endpoints)
+    return min(found, key=lambda ports: (-found[ports], ports.resolved), default=resolve(record))
+
+
+def _family(address: str) -> str:
+    return f"v{ipaddress.ip_address(address).version}"
