@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 
 from schemas.errors import TranslationError
 from tests.translator.contrail import FollowingContrail, foreign_network, foreign_project
-from tests.translator.facts import namespace, node, pod, service
+from tests.translator.facts import SETTINGS, namespace, node, pod, service
 from tests.translator.states import History, rows
 from translator.translate import annotated
 from translator.translate.registry import require_well_formed
@@ -89,6 +90,18 @@ def test_case_39_a_bad_annotation_leaves_what_was_before_and_tells_once() -> Non
     history.become((node(), namespace(), web, late))
     assert history.errors() == []
     assert history.dump() == rows((node(), namespace(), web, late))
+
+
+def test_forwarding_without_addresses_to_forward_leaves_what_was_before() -> None:
+    history = History(msgspec.structs.replace(SETTINGS, ip_fabric_subnets=()))
+    history.become((node(), namespace(isolation="true")))
+    before = history.dump()
+    history.become((node(), namespace(isolation="true", ip_fabric_forwarding="true")))
+    assert history.dump() == before
+    assert history.errors() == [
+        "Namespace shop: annotation opencontrail.org/ip_fabric_forwarding is 'true'; accepted is 'false': the settings "
+        "name no ip_fabric_subnets"
+    ]
 
 
 def test_a_pod_that_was_never_well_formed_has_nothing() -> None:

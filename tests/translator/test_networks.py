@@ -409,6 +409,23 @@ def test_a_label_of_a_namespace_writes_nothing_of_its_pods() -> None:
     assert history.changes(lambda: history.become((NODE, labelled, *pods))) == []
 
 
+def test_case_62_what_translates_to_the_same_writes_nothing() -> None:
+    """An annotation in another case, labels that nothing reads, a phase, an owner that says nothing."""
+    owner = workload("ReplicaSet", "web", None)
+    before = (NODE, ISOLATED, owner, pod("web", labels={APP: "web"}), DB)
+    after = (
+        NODE,
+        namespace(isolation="TRUE", labels={"team": "retail"}, ip_fabric_snat="False"),
+        workload("ReplicaSet", "web", "elsewhere"),
+        pod("web", labels={APP: "web", "tier": "front"}, phase="Running", owners=(controlled(owner),)),
+        pod("db", node="", annotations={"opencontrail.org/network-connect": "false"}),
+    )
+    history = History()
+    history.become(before)
+    assert history.changes(lambda: history.become(after)) == []
+    assert history.dump()["objects"] == rows(before)["objects"]
+
+
 @pytest.mark.parametrize("space", [OPEN, ISOLATED], ids=["open", "isolated"])
 @pytest.mark.parametrize("labels", [{}, {APP: "web"}], ids=["plain", "app"])
 def test_one_pod_more_is_four_writes_and_one_address_to_read(space: ChangeEvent, labels: dict[str, str]) -> None:

@@ -84,6 +84,10 @@ def forwarding(namespace: Resource, settings: SettingsRecord) -> tuple[bool, boo
     held, label = cast(NamespaceRecord, namespace.body).annotations, label_of(namespace)
     forwards = annotated.flag(label, held, annotated.FORWARDING)
     translates = annotated.flag(label, held, annotated.SNAT)
+    if forwards and not settings.ip_fabric_subnets:
+        raise annotated.unaccepted(
+            label, annotated.FORWARDING, "true", "'false': the settings name no ip_fabric_subnets"
+        )
     forwards = settings.ip_fabric_forwarding if forwards is None else forwards
     translates = settings.ip_fabric_snat if translates is None else translates
     return forwards, translates and not forwards
