@@ -6,7 +6,7 @@ and ids into almost everything that it is given.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from schemas.contrail.objects import Json
 
@@ -17,17 +17,38 @@ _SERVERS_KEYS = frozenset({"subnet_uuid"})
 """A list entry of nothing else was put there by the server: a network's reference to a flat IPAM gets one."""
 
 
-def difference(desired: Mapping[str, Json], live: Mapping[str, Json], managed: Iterable[str] = ()) -> dict[str, Json]:
+def difference(
+    desired: Mapping[str, Json], live: Mapping[str, Json], managed: Iterable[str] = (), linked: Collection[str] = ()
+) -> dict[str, Json]:
     """Fields for a PUT that makes `live` as `desired`; empty when it is.
 
     `desired` and `live` are field -> value as on the wire. Fields of `managed` that `desired` lacks and `live`
-    has are cleared.
+    has are cleared. References to the uuids `linked` are Links' affair: they are no difference, and what is sent
+    repeats those that are there.
     """
+    beside = _linked(desired, live, linked) if linked else {}
+    live = {**live, **{name: [ref for ref in live[name] if ref not in refs] for name, refs in beside.items()}}
     body = {name: value for name, value in desired.items() if not is_same(name, value, live.get(name))}
     for name in managed:
         if name not in desired and live.get(name) not in _EMPTY:
             body[name] = [] if name.endswith(_REFS) else None
+    for name in body.keys() & beside.keys():
+        body[name] = [*body[name], *map(_sent, beside[name])]
     return body
+
+
+def _linked(desired: Mapping[str, Json], live: Mapping[str, Json], linked: Collection[str]) -> dict[str, list[Json]]:
+    """By field, the references of `live` that only Links make."""
+    found: dict[str, list[Json]] = {}
+    for name in (name for name in live if name.endswith(_REFS)):
+        named = [ref["to"] for ref in desired.get(name) or ()]
+        if more := [ref for ref in live[name] or () if ref.get("uuid") in linked and ref["to"] not in named]:
+            found[name] = more
+    return found
+
+
+def _sent(reference: Mapping[str, Json]) -> dict[str, Json]:
+    return {name: reference[name] for name in ("to", "uuid", "attr") if reference.get(name) is not None}
 
 
 def is_same(name: str, desired: Json, live: Json) -> bool:

@@ -59,7 +59,7 @@ class Verdict(StrEnum):
     TAKEN = "taken"
     """An object that we did not make holds the name or the uuid: a person decides, it is never taken."""
     LATE = "late"
-    """Never sent: another applier may hold the object's shard by now."""
+    """Never sent: another applier may hold the object's shard by now, or the store could not be asked about it."""
     INVALID = "invalid"
     """Never sent: the object breaks Contrail's schema."""
     LOST = "lost"

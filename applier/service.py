@@ -17,6 +17,7 @@ from applier.audit.settings import AuditSettings
 from applier.backoff import delay
 from applier.client import ContrailClient
 from applier.lease import Lease
+from applier.links import Links
 from applier.loader import PART
 from applier.observe import AddressReader
 from applier.owners import Owners
@@ -69,6 +70,7 @@ class Applier:
                     self._client,
                     owners=Owners(self._client, remember=remember),
                     mark=mark,
+                    linked=Links(self._engine).targets,
                     may_write=lease.is_certain,
                 ),
                 reader=AddressReader(self._client, subnets=Subnets(self._client, remember=remember)),

@@ -12,7 +12,7 @@ from applier.observe import AddressReader, Observation, needs_address
 from applier.outcome import Call, Outcome, Verdict, classify
 from applier.rows import Row
 from applier.writer import Writer
-from schemas.errors import ContrailDenied, ContrailUnavailable
+from schemas.errors import ContrailDenied, ContrailUnavailable, StoreUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -84,6 +84,8 @@ def _guarded(what: str, work: Callable[[], T]) -> T | Outcome:
         return Outcome(Verdict.DENIED, str(error))
     except ContrailUnavailable as error:
         return Outcome(Verdict.SILENT, str(error), elsewhere=error.elsewhere)
+    except StoreUnavailable as error:
+        return Outcome(Verdict.LATE, f"not sent: {error}")
     except Exception as error:
         # A fault of ours, or an answer in a shape that no Contrail gives: this object's trouble, not the others'.
         logger.exception("attempt failed unexpectedly at %s", what)

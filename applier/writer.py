@@ -2,7 +2,7 @@
 
 Everything is harmless to repeat: uuids are computed, so a create whose answer was lost finds its own object, and
 what is already as it shall be is not written. An object that we did not make is never touched, beyond our links and
-those that were adopted.
+those that were adopted; and what links refer to from an object of ours stays when that is written.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ from applier.compare import difference
 from applier.observe import ADDRESS, ADDRESS_FIELDS, INSTANCE_IP
 from applier.outcome import Call, Outcome, Verdict, classify, is_address_refused
 from applier.owners import ROUTER, Found, Owners
-from applier.rows import Alias, Row
+from applier.rows import Row
 from schemas.contrail import wire
 from schemas.contrail.objects import LINK, ContrailObject, Json, Link, joined
 from schemas.errors import Fenced, ModelError
 
 logger = logging.getLogger(__name__)
+
+Linked = Callable[[Row, Mapping[str, Json]], frozenset[str]]
 
 _MACHINE = "virtual-machine"
 _DONE = Outcome(Verdict.DONE)
@@ -64,13 +66,22 @@ def owner_of(live: Mapping[str, Json]) -> tuple[str, str] | None:
 class Writer:
     """Applies rows, one call of `apply` each; raises ContrailUnavailable when an answer is missing. Thread-safe.
 
-    Before anything that writes is sent, `may_write` is asked whether the rows are still ours to apply.
+    Before anything that writes is sent, `may_write` is asked whether the rows are still ours to apply. `linked` tells
+    the uuids of what links refer to from a row's object as Contrail has it (applier/links.py); it may raise
+    StoreUnavailable.
     """
 
     def __init__(
-        self, client: ContrailClient, *, owners: Owners, mark: OwnerMark, may_write: Callable[[], bool] = lambda: True
+        self,
+        client: ContrailClient,
+        *,
+        owners: Owners,
+        mark: OwnerMark,
+        linked: Linked = lambda row, live: frozenset(),
+        may_write: Callable[[], bool] = lambda: True,
     ) -> None:
         self._client = client
+        self._linked = linked
         self._may_write = may_write
         self._owners = owners
         self._mark = mark
@@ -84,38 +95,29 @@ class Writer:
                 return Attempt(self._delete(row))
             desired = ContrailObject.from_body(row.type, row.contrail_fq_name, row.contrail_uuid, row.body)
             if row.alias is not None:
-                return self._update(desired, alias=row.alias, may_create=False)
-            if row.in_place:
-                return self._update(desired, address=row.address)
-            return self._create(desired, address=row.address)
+                return self._update(row, desired, may_create=False)
+            return self._update(row, desired) if row.in_place else self._create(row, desired, row.address)
         except ModelError as error:
             return Attempt(Outcome(Verdict.INVALID, str(error)))
 
-    def _create(self, desired: ContrailObject, *, address: str | None = None) -> Attempt:
+    def _create(self, row: Row, desired: ContrailObject, address: str | None) -> Attempt:
         fields = wire.create_fields(desired)
         if address:  # of an instance-ip made anew: a pod runs with it
             fields.setdefault(ADDRESS, address)
         outcome = self._write(Call.CREATE, partial(self._client.create, desired.type, fields))
         if address and is_address_refused(outcome):
             _warn_of_another_address(desired, address, outcome)
-            return self._create(desired)
+            return self._create(row, desired, None)
         if outcome.verdict is not Verdict.EXISTS:
             return Attempt(outcome)
         if outcome.uuid == desired.uuid:
             # Ours: an earlier attempt did the work, and its answer or our record of it was lost.
-            return self._update(desired, may_create=False)
+            return self._update(row, desired, may_create=False)
         return Attempt(self._holder_of_the_name(desired, str(outcome.uuid)))
 
-    def _update(
-        self,
-        desired: ContrailObject,
-        *,
-        alias: Alias | None = None,
-        may_create: bool = True,
-        address: str | None = None,
-    ) -> Attempt:
+    def _update(self, row: Row, desired: ContrailObject, *, may_create: bool = True) -> Attempt:
         wanted = wire.update_fields(desired)
-        managed = managed_fields(desired.type, alias)
+        managed = managed_fields(desired.type, row.alias)
         fields = {*managed, *wanted, *(ADDRESS_FIELDS if desired.type == INSTANCE_IP else ())}
         answer = self._client.read(desired.type, desired.uuid, sorted(fields))
         outcome = classify(Call.READ, answer)
@@ -124,6 +126,8 @@ class Writer:
             if tuple(live["fq_name"]) != desired.fq_name:
                 return Attempt(_taken(desired, f"uuid {desired.uuid} belongs to {joined(live['fq_name'])}"))
             changes = difference(wanted, live, managed)
+            if changes and (linked := self._linked(row, live)):
+                changes = difference(wanted, live, managed, linked)
             if not changes:
                 return Attempt(_DONE, live)
             outcome = self._write(Call.UPDATE, partial(self._client.update, desired.type, desired.uuid, changes))
@@ -131,8 +135,8 @@ class Writer:
                 return Attempt(outcome, live)
         if outcome.verdict is Verdict.GONE:
             if may_create:
-                return self._create(desired, address=address)
-            if alias is not None:
+                return self._create(row, desired, row.address)
+            if row.alias is not None:
                 reason = f"{desired.type} {joined(desired.fq_name)}, which was adopted, is gone from Contrail"
                 return Attempt(Outcome(Verdict.LOST, reason))
             reason = f"{desired.type} {joined(desired.fq_name)} is said to exist, but cannot be read yet"

@@ -45,8 +45,7 @@ def judge(live: Live, wanted: Wanted) -> Finding | None:
         fields = wire.update_fields(desired)
     except ModelError:
         return None  # never sent, so never applied in this form: the row says so itself
-    managed = [name for name in managed_fields(row.type, row.alias) if name not in wanted.linked]
-    changes = difference({n: v for n, v in fields.items() if n not in wanted.linked}, live.fields, managed)
+    changes = difference(fields, live.fields, managed_fields(row.type, row.alias), wanted.linked)
     if not changes:
         return None
     return _changed(wanted, {name: [fields.get(name), live.fields.get(name)] for name in sorted(changes)})

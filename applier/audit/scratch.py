@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,9 +16,9 @@ from sqlalchemy import Connection, text
 
 from applier.aliases import as_known, uuids_named
 from applier.audit.values import Finding, Live, LiveLink, Wanted
+from applier.links import beside, made_by_links
 from applier.rows import Row
 from applier.work import aliases_of
-from schemas.contrail.shapes import reference_field
 
 SETTLED = """
     d.cluster = :cluster AND NOT d.absent AND a.status = 'applied' AND a.applied_generation = a.desired_generation
@@ -26,10 +27,7 @@ SETTLED = """
 """SQL, of desired_object d and apply_state a: ours, and in Contrail in its newest generation before the audit began."""
 _WANTED = f"""
     SELECT d.uuid::text AS uuid, d.shard, d.type, d.fq_name, d.namespace, d.body::text AS body, d.generation, d.absent,
-           a.applied_generation, coalesce({SETTLED}, false) AS settled,
-           ARRAY(SELECT DISTINCT l.body #>> '{{target,type}}' FROM desired_edge e
-                 JOIN desired_object l ON l.uuid = e.from_uuid AND l.type = 'link'
-                 WHERE e.to_uuid = d.uuid AND l.body #>> '{{owner,uuid}}' = d.uuid::text) AS linked
+           a.applied_generation, coalesce({SETTLED}, false) AS settled
     FROM desired_object d LEFT JOIN apply_state a ON a.object_uuid = d.uuid
 """
 _BY_CONTRAILS_UUID = text(f"""
@@ -137,6 +135,16 @@ def settled_rows(connection: Connection, uuids: Sequence[str], cluster: str, beg
     return [wanted for wanted in _wanted(connection, connection.execute(_BY_UUID, scope)) if wanted.settled]
 
 
+def with_links(connection: Connection, pairs: Iterable[tuple[Live, Wanted]]) -> list[tuple[Live, Wanted]]:
+    """Objects beside their rows, these with what Links refer to from them."""
+    found = [(live, wanted, beside(wanted.row, live.fields)) for live, wanted in pairs]
+    made = made_by_links(connection, {each for *_, references in found for each in references})
+    return [
+        (live, replace(wanted, linked=frozenset(each.target_uuid for each in made.intersection(references))))
+        for live, wanted, references in found
+    ]
+
+
 def ours(connection: Connection, uuids: Iterable[str], cluster: str) -> dict[str, str]:
     """Names of those of these objects of Contrail that serve this cluster, by uuid."""
     rows = connection.execute(_OURS, {"uuids": sorted(set(uuids)), "cluster": cluster})
@@ -193,7 +201,7 @@ def forget_references(connection: Connection) -> None:
 
 
 def _wanted(connection: Connection, result: Iterable[Any]) -> list[Wanted]:
-    found = [(_row(r), r.namespace, r.settled, frozenset(map(reference_field, r.linked))) for r in result]
+    found = [(_row(r), r.namespace, r.settled) for r in result]
     named = {uuid for row, *_ in found for uuid in uuids_named(row.type, row.body)} | {row.uuid for row, *_ in found}
     aliases = aliases_of(connection, named) if named else {}
     return [Wanted(as_known(row, aliases), *rest) for row, *rest in found]

@@ -15,7 +15,7 @@ from applier.audit import scratch
 from applier.audit.calls import Calls
 from applier.audit.judge import fields_of, judge, judge_link, judge_unknown, missing
 from applier.audit.session import Session
-from applier.audit.values import Finding, Live, LiveLink, Wanted
+from applier.audit.values import Finding, Live, LiveLink
 from applier.outcome import Call
 from applier.owners import ROUTER
 from applier.progress import Progress
@@ -110,8 +110,8 @@ class Survey:
         parents = scratch.ours(connection, (live.parent_uuid for live in unknown if live.parent_uuid), self._cluster)
         found = [judge_unknown(live, mark=self._mark, parent=parents.get(live.parent_uuid or "")) for live in unknown]
         scratch.note_found(connection, (finding for finding in found if finding is not None))
-        beside = [(live, wanted[live.uuid]) for live in page if live.uuid in wanted]
-        return [each.row.uuid for live, each in beside if judge(live, each) is not None]
+        known = scratch.with_links(connection, [(live, wanted[live.uuid]) for live in page if live.uuid in wanted])
+        return [each.row.uuid for live, each in known if judge(live, each) is not None]
 
     def _confirm(self, type_: str, uuids: Sequence[str]) -> None:
         """Read these rows' objects once more, and note what still differs or is missing."""
@@ -119,8 +119,10 @@ class Survey:
             chunk = uuids[start : start + CHUNK]
             rows = self._session.run("read rows", scratch.settled_rows, chunk, self._cluster, self._began)
             live = self._read(type_, [wanted.row.contrail_uuid for wanted in rows]) if rows else {}
-            found = [_verdict(wanted, live.get(wanted.row.contrail_uuid)) for wanted in rows]
-            self._note(found)
+            there = [(live[w.row.contrail_uuid], w) for w in rows if w.row.contrail_uuid in live]
+            known = self._session.run("ask for links", scratch.with_links, there)
+            lacking = [missing(wanted) for wanted in rows if wanted.row.contrail_uuid not in live]
+            self._note([*lacking, *(judge(each, wanted) for each, wanted in known)])
 
     def _read(self, type_: str, uuids: Sequence[str]) -> dict[str, Live]:
         answer = self._calls.read(
@@ -161,10 +163,6 @@ class Survey:
     def _note(self, found: Sequence[Finding | None]) -> None:
         findings = [finding for finding in found if finding is not None]
         self._session.run("note findings", scratch.note_found, findings)
-
-
-def _verdict(wanted: Wanted, live: Live | None) -> Finding | None:
-    return missing(wanted) if live is None else judge(live, wanted)
 
 
 def _references(live: Live, fields: Sequence[str]) -> Iterator[LiveLink]:

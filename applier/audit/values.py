@@ -54,7 +54,7 @@ class Wanted:
     """A row of the store beside its object in Contrail.
 
     `settled`: Contrail had its newest generation before the audit began, so that a difference is drift. `linked`
-    are fields of references that Links add to the object, beside what the row itself says.
+    are uuids, as Contrail has them, of what Links refer to from the object, beside what the row itself says.
     """
 
     row: Row

@@ -89,3 +89,23 @@ def test_empty_and_absent_are_the_same() -> None:
 
 def test_true_is_not_one() -> None:
     assert not is_same("port_security_enabled", True, 1)
+
+
+def test_references_of_links_are_no_difference_and_are_sent_again_beside_what_changed() -> None:
+    order = {"sequence": {"major": 0, "minor": 0}}
+    live = {"network_policy_refs": [ref("own", uuid="o", attr=order), ref("linked", uuid="l", attr=order)]}
+    own = {"network_policy_refs": [ref("own", uuid="o", attr=order)]}
+    assert difference(own, live) == own
+    assert difference(own, live, (), {"l"}) == {}
+    new = ref("new", uuid="n", attr=order)
+    assert difference({"network_policy_refs": [new]}, live, (), {"l"}) == {
+        "network_policy_refs": [new, {"to": ["linked"], "uuid": "l", "attr": order}]
+    }
+
+
+def test_a_list_that_is_cleared_keeps_what_links_refer_to() -> None:
+    managed = ["tag_refs"]
+    live = {"tag_refs": [ref("mine", uuid="m"), ref("linked", uuid="l")]}
+    assert difference({}, live, managed) == {"tag_refs": []}
+    assert difference({}, live, managed, {"l"}) == {"tag_refs": [{"to": ["linked"], "uuid": "l"}]}
+    assert difference({}, {"tag_refs": [ref("linked", uuid="l")]}, managed, {"l"}) == {}
