@@ -42,9 +42,7 @@ def uid_of(namespace: str, name: str) -> str:
 class KubernetesInStore:
     """Fills the store of one cluster; what is desired is translated from it."""
 
-    def __init__(
-        self, engine: Engine, *, cluster: str = "k8s", owner: str = "k8s", pods: str = "10.32.0.0/12"
-    ) -> None:
+    def __init__(self, engine: Engine, *, cluster: str = "k8s", owner: str = "k8s", pods: str = "10.32.0.0/12") -> None:
         self.engine = engine
         self.cluster = cluster
         self.desired = DesiredStore(engine, cluster=cluster)
