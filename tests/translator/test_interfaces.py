@@ -1,11 +1,12 @@
 """Interfaces by attachment, and addresses and MACs that a pod asks for: every state by every way.
 
-Cases 26, 27, 34, 37 and 39 of the fault list, as far as interfaces go.
+Cases 26, 27, 34, 37, 38 and 39 of the fault list, as far as interfaces go.
 """
 
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -316,6 +317,14 @@ def test_case_37_a_pod_that_comes_and_goes_at_once_is_nothing() -> None:
     history.become((NODE, SHOP, BLUE, web("blue")), squashed=True)
     history.become((NODE, SHOP, BLUE))
     assert history.dump() == before
+
+
+def test_case_38_new_sandboxes_of_a_pod_change_nothing() -> None:
+    history = History()
+    history.become((NODE, SHOP, BLUE, web("blue")))
+    for ready, address in ((True, "10.32.0.7"), (False, ""), (True, "10.32.0.8")):
+        told = web("blue", ready=ready, phase="Running", pod_ips=(address,) if address else ())
+        assert history.changes(partial(history.become, (NODE, SHOP, BLUE, told))) == []
 
 
 def test_a_pod_that_ended_gives_all_of_its_addresses_back() -> None:

@@ -9,16 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.events import ChangeEvent, Op
-from tests.translator.facts import controlled, gone, namespace, node, pod, workload
+from tests.translator.facts import attachment, controlled, event, gone, namespace, node, pod, workload
 from tests.translator.rows import Dump, MemoryBackend
 from tests.translator.world import World
 
 History = Sequence[ChangeEvent]
 
 APP, NETWORK = "opencontrail.org/name", "opencontrail.org/network"
+NETWORKS = "k8s.v1.cni.cncf.io/networks"
 BLUE = '{"domain": "default-domain", "project": "tenants", "name": "blue"}'
 DEPLOYMENT = workload("Deployment", "web", "web")
 REPLICAS = workload("ReplicaSet", "web-1", None, controlled(DEPLOYMENT))
+LAN_GONE = event(Op.DELETE, "NetworkAttachmentDefinition", "shop", "lan", 1, None)
 HISTORIES: tuple[History, ...] = (
     (namespace(version=1), namespace(version=41, of="second")),
     (namespace("other", 2), namespace("other", 42, op=Op.DELETE)),
@@ -36,6 +38,9 @@ HISTORIES: tuple[History, ...] = (
     (DEPLOYMENT, workload("Deployment", "web", "db")),
     (REPLICAS,),
     (pod("h", owners=(controlled(REPLICAS),)), pod("h", owners=(controlled(REPLICAS),), phase="Running")),
+    (attachment(cidr="10.200.1.0/24"), attachment(cidr="10.200.1.0/24,fd01::/64")),
+    (attachment("lan", cidr="10.200.3.0/24"), LAN_GONE),
+    (pod("j", annotations={NETWORKS: "blue,lan"}), pod("j", annotations={NETWORKS: "lan,blue@b0"}, phase="Running")),
     (pod("i", annotations={NETWORK: BLUE}), pod("i", annotations={NETWORK: BLUE, f"{NETWORK}-connect": "true"})),
 )
 
