@@ -54,3 +54,6 @@ class ApplierSettings:
         for name in ("takeover_interval", "lease", "poll_interval", "backoff_first", "backoff_limit", "blocked_limit"):
             if getattr(self, name) <= 0:
                 raise SettingsError(f"CONTRAIL_KUBE_APPLIER_{name.upper()}={getattr(self, name)}: must be above 0")
+        for name in ("record_linger", "address_linger", "cache_seconds", "drain_timeout"):
+            if getattr(self, name) < 0:
+                raise SettingsError(f"CONTRAIL_KUBE_APPLIER_{name.upper()}={getattr(self, name)}: must not be negative")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
@@ -317,6 +318,13 @@ def _parse_bool(text: str) -> bool:
         raise ValueError from None
 
 
+def _parse_float(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError  # "nan" passes every check of a range, and nothing waits for "inf" seconds
+    return number
+
+
 def _parse_list(text: str) -> tuple[str, ...]:
     return tuple(part for part in text.replace(",", " ").split() if part)
 
@@ -324,7 +332,7 @@ def _parse_list(text: str) -> tuple[str, ...]:
 _PARSERS: dict[Any, Callable[[str], Any]] = {
     str: str,
     int: int,
-    float: float,
+    float: _parse_float,
     bool: _parse_bool,
     Path: Path,
     tuple[str, ...]: _parse_list,
