@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from applier.backoff import delay
 
+LONGEST_WISH = 60.0
+"""Seconds: an API, or a proxy before it, that asks for a longer rest is asked again after these."""
+
 
 class Pace:
     """Additive increase, multiplicative decrease of the concurrency, with pauses; times are monotonic seconds."""
@@ -51,7 +54,7 @@ class Pace:
         self._failures += 1
         self.reason = reason
         pause = delay(self._failures, first=self._first, limit=self._longest, jitter=jitter)
-        self._pause(now, max(pause, retry_after or 0.0))
+        self._pause(now, max(pause, min(retry_after or 0.0, LONGEST_WISH)))
 
     def unanswered(self, now: float, *, began: float, jitter: float, reason: str) -> None:
         """A call begun at `began` got no answer. Stops the others only if none of them got one since."""

@@ -42,6 +42,12 @@ def test_retry_after_is_obeyed() -> None:
     assert not pace.is_paused(8.1)
 
 
+def test_a_rest_that_is_asked_for_has_an_end() -> None:
+    pace = Pace(8)
+    overloaded(pace, 1.0, began=0.5, retry_after=float("inf"))
+    assert not pace.is_paused(61.1)
+
+
 def test_one_slow_object_does_not_stall_the_others() -> None:
     pace = Pace(8)
     pace.succeeded(20.0)
