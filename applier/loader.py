@@ -123,18 +123,23 @@ class Loader:
             # because the store as it was read does not show it as done.
             planned = plan(work.rows, work.edges, work.neighbours, held=held.keys())
             self._tell(partial(self._loaded, work, planned, then))
-        except StoreUnavailable as error:
-            self._tell(partial(self._failed, str(error), lost))
         except Exception as error:
-            logger.exception("loading work failed unexpectedly")
-            self._tell(partial(self._failed, f"{type(error).__name__}: {error}", lost))
+            self._tell_failure(error, lost)
 
     def _touch(self, lost: Callable[[], None]) -> None:
         try:
             self._shards.touch()
             self._tell(self._touched)
-        except StoreUnavailable as error:
-            self._tell(partial(self._failed, str(error), lost))
+        except Exception as error:
+            self._tell_failure(error, lost)
+
+    def _tell_failure(self, error: Exception, lost: Callable[[], None]) -> None:
+        """Whatever it was: a thread that ended without a word would leave the applier waiting for it."""
+        said = str(error)
+        if not isinstance(error, StoreUnavailable):
+            logger.exception("the store was asked in vain, for a reason that was not expected")
+            said = f"{type(error).__name__}: {error}"
+        self._tell(partial(self._failed, said, lost))
 
     def _touched(self) -> None:
         self._loading = False
