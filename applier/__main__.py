@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from types import FrameType
 
@@ -32,6 +33,9 @@ from schemas.settings import (
 from schemas.store.engine import connect
 
 logger = logging.getLogger("applier")
+
+GRACE = 7.0
+"""Seconds from the end of the time to drain to that of the process: with the default, 27 s after SIGTERM."""
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -81,6 +85,7 @@ def _run(options: argparse.Namespace, invocation: Invocation) -> int:
     def stop(signum: int, frame: FrameType | None) -> None:
         logger.info("stopping signal=%s", signal.Signals(signum).name)
         applier.stop()
+        _end_within(settings.applier.drain_timeout + GRACE)
 
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, stop)
@@ -94,6 +99,19 @@ def _run(options: argparse.Namespace, invocation: Invocation) -> int:
             server.close()
     logger.info("stopped")
     return 0
+
+
+def _end_within(seconds: float) -> None:
+    """End the process then, whatever hangs: a call or a statement that no server answers. All state is in the store."""
+
+    def end() -> None:
+        logger.error("ending now: calls or statements under way did not end within seconds=%.0f", seconds)
+        logging.shutdown()
+        os._exit(1)
+
+    last = threading.Timer(seconds, end)
+    last.daemon = True
+    last.start()
 
 
 RUN = Command("run", "work until told to stop (the default)", _run)

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import io
 import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from applier.__main__ import main
 from applier.commands import print_plan, retry
@@ -36,6 +42,9 @@ def _root_logger() -> Iterator[None]:
         ({"CONTRAIL_KUBE_APPLIER_CONCURRENCY": "many"}, "expected a whole number"),
         ({"CONTRAIL_KUBE_APPLIER_CONCURRENCY": "0"}, "at least 1"),
         ({"CONTRAIL_KUBE_APPLIER_BACKOFF_FIRST": "0"}, "must be above 0"),
+        ({"CONTRAIL_KUBE_APPLIER_LEASE": "nan"}, "expected a number"),
+        ({"CONTRAIL_KUBE_APPLIER_AUDIT_INTERVAL": "inf"}, "expected a number"),
+        ({"CONTRAIL_KUBE_APPLIER_DRAIN_TIMEOUT": "-1"}, "must not be negative"),
         ({"CONTRAIL_KUBE_CONTRAIL_URLS": "contrail:8082"}, "must begin with http:// or https://"),
         ({"CONTRAIL_KUBE_DATABASE_URL": "mysql://x/y"}, "only postgresql:// is supported"),
     ],
@@ -110,3 +119,44 @@ def test_retry_makes_failed_objects_due_and_dead_ones_only_if_asked(store_engine
     retry(store_engine, cluster=CLUSTER, dead=True, out=out)
     assert store.states()[IPAM.uuid].status == "pending"
     assert store.states()[IPAM.uuid].attempts == 0
+
+
+@pytest.mark.postgres
+def test_it_ends_in_time_although_a_call_and_a_statement_get_no_answer(store_engine: Engine, tmp_path: Path) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        store_engine.connect() as rival,
+        (tmp_path / "log").open("w") as log,
+    ):
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        database = store_engine.url.render_as_string(hide_password=False)
+        rival.execute(text("LOCK TABLE apply_state IN ACCESS EXCLUSIVE MODE"))
+        process = subprocess.Popen(
+            [sys.executable, "-c", _IMPATIENT, "run"],
+            env={
+                **os.environ,
+                "CONTRAIL_KUBE_DATABASE_URL": database,
+                "CONTRAIL_KUBE_CONTRAIL_URLS": url,
+                "CONTRAIL_KUBE_CONTRAIL_READ_TIMEOUT": "300",
+                "CONTRAIL_KUBE_APPLIER_DRAIN_TIMEOUT": "0.1",
+            },
+            stderr=log,
+        )
+        try:
+            silent.settimeout(20.0)
+            called, _ = silent.accept()
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(10.0) == 1
+            assert "ending now" in (tmp_path / "log").read_text()
+            called.close()
+        finally:
+            process.kill()
+            process.wait()
+
+
+_IMPATIENT = """
+import os, sys
+import applier.__main__ as command
+command.GRACE = 0.5
+sys.exit(command.main(sys.argv[1:], os.environ))
+"""
