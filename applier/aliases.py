@@ -1,8 +1,8 @@
 """Desired objects as Contrail knows them, where a predecessor made some of them under other uuids (pure).
 
 The store's uuids are computed; those of adopted objects are not. Here is the border: what is desired is rewritten to
-the uuids and names that Contrail has, for the object itself and everything that it refers to. A parent needs nothing:
-it is named by its fq_name only, and whatever has children is adopted under the very name that is desired.
+the uuids and names that Contrail has, for the object itself and everything that it refers to. A parent is named by its
+fq_name only, and has the very name that is desired; but for the address of a service, which has floating-ips below it.
 """
 
 from __future__ import annotations
@@ -11,18 +11,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from applier.rows import Alias, Row
+from applier.rows import Alias, Row, label
 from schemas.contrail import wire
 from schemas.contrail.objects import LINK, Json
 from schemas.contrail.shapes import reference_field
 from schemas.contrail.types import type_of
 
 Aliases = Mapping[str, Alias]
-"""By the store's uuid."""
+"""By the store's uuid; those of instance-ips that may be parents also by their label."""
 Body = Mapping[str, Any]
 """ContrailObject.body() or Link.body()."""
 
 _REFS = "_refs"
+_RENAMED_PARENT = "instance-ip"
 
 
 def uuids_named(type_: str, body: Body) -> set[str]:
@@ -31,11 +32,18 @@ def uuids_named(type_: str, body: Body) -> set[str]:
     return {end["uuid"] for end in named if end["uuid"]}
 
 
+def parent_named(row: Row) -> str:
+    """The store's name of the row's parent, if that may be in Contrail under another name; else ''."""
+    return row.fq_name.rpartition(":")[0] if row.body.get("parent_type") == _RENAMED_PARENT else ""
+
+
 def as_known(row: Row, aliases: Aliases) -> Row:
     """The row as Contrail knows it."""
     if not aliases:
         return row
     alias = aliases.get(row.uuid)
+    if (parent := parent_named(row)) and (renamed := aliases.get(label(_RENAMED_PARENT, parent))) is not None:
+        row = replace(row, under=renamed.contrail_fq_name)
     if alias is None and aliases.keys().isdisjoint(uuids_named(row.type, row.body)):
         return row
     return replace(row, alias=alias, body=body_as_known(row.type, row.body, alias, aliases))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TextIO
@@ -22,6 +22,13 @@ class Invocation:
     engine: Engine
     out: TextIO
     err: TextIO
+
+
+def count(text: str) -> int:
+    """An option's value that is a number of things."""
+    if not (text.isascii() and text.isdigit()):
+        raise ArgumentTypeError(f"{text!r} is no number")
+    return int(text)
 
 
 def no_options(parser: ArgumentParser) -> None:

@@ -8,8 +8,9 @@ from typing import TextIO
 
 from sqlalchemy import Engine, text
 
-from applier.command import Command, Invocation
+from applier.command import Command, Invocation, count
 from applier.plan import plan
+from applier.races import again_if_lost
 from applier.rows import HELD_BACK, Row
 from applier.work import load
 from schemas.store.engine import store_errors
@@ -39,7 +40,7 @@ def print_plan(engine: Engine, *, cluster: str, limit: int, out: TextIO) -> int:
     lines = [(_verb(step.row), step.row.label, _why(step.row)) for step in planned.steps]
     lines += [("wait", blocked.row.label, blocked.reason) for blocked in planned.blocked]
     _print_table(lines, out)
-    total = ", ".join(f"{count} {status}" for status, count in counts.items()) or "nothing at all"
+    total = ", ".join(f"{number} {status}" for status, number in counts.items()) or "nothing at all"
     more = f" (only the first {limit} of what is due)" if work.more else ""
     out.write(f"{len(planned.steps)} to do now, {len(planned.blocked)} waiting{more}; in the store: {total}\n")
     return 0
@@ -51,10 +52,16 @@ def retry(engine: Engine, *, cluster: str, dead: bool, out: TextIO) -> int:
     Not what adoption holds back: a running pod would get a second interface. `adopt` itself lets go of that.
     """
     statuses = ["failed", "blocked", *(["dead"] if dead else [])]
-    with store_errors("mark objects for another try", engine), engine.begin() as connection:
-        shards = list(connection.scalars(_RETRY, {"cluster": cluster, "statuses": statuses, "held": HELD_BACK}))
-        if shards:
-            connection.execute(_NOTIFY, {"payload": ",".join(str(shard) for shard in sorted(set(shards)))})
+
+    def transaction() -> list[int]:
+        with engine.begin() as connection:
+            due = list(connection.scalars(_RETRY, {"cluster": cluster, "statuses": statuses, "held": HELD_BACK}))
+            if due:
+                connection.execute(_NOTIFY, {"payload": ",".join(str(shard) for shard in sorted(set(due)))})
+            return due
+
+    with store_errors("mark objects for another try", engine):
+        shards = again_if_lost(transaction)
     out.write(f"{len(shards)} objects will be tried again\n")
     return 0
 
@@ -81,7 +88,7 @@ def _print_table(lines: Sequence[tuple[str, str, str]], out: TextIO) -> None:
 
 
 def _plan_options(parser: ArgumentParser) -> None:
-    parser.add_argument("--limit", type=int, default=1000, help="most objects looked at (default: %(default)s)")
+    parser.add_argument("--limit", type=count, default=1000, help="most objects looked at (default: %(default)s)")
 
 
 def _run_plan(options: Namespace, called: Invocation) -> int:

@@ -7,8 +7,6 @@ was blocked by something that is done now becomes due at once. Repeating a recor
 from __future__ import annotations
 
 import hashlib
-import random
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,11 +14,11 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Engine, text
 
-from applier.backoff import delay
 from applier.blockers import hold, release
+from applier.races import again_if_lost
 from applier.rows import HELD_BACK, Result, Row, Status, label
 from schemas.contrail.objects import LINK
-from schemas.store.engine import is_serialization_failure, store_errors
+from schemas.store.engine import store_errors
 
 _STATES = text("""
     UPDATE apply_state a
@@ -124,10 +122,6 @@ _DUE = text("""
     RETURNING shard
 """)
 _NOTIFY = text("SELECT pg_notify(:channel, :payload)")
-_TRIES = 12
-_FIRST_PAUSE = 0.01
-_LONGEST_PAUSE = 0.5
-"""Seconds: a rival that writes without a rest is through after a few of these, and two of them do not keep step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,17 +138,13 @@ def record(engine: Engine, results: Sequence[Result], *, due: Sequence[str] = ()
 
     `due` are uuids of blocked rows that are worth a try now.
     """
+
+    def transaction() -> Recorded:
+        with engine.begin() as connection:
+            return _record(connection, results, due)
+
     with store_errors("record results", engine):
-        for attempt in range(_TRIES):
-            try:
-                with engine.begin() as connection:
-                    return _record(connection, results, due)
-            except Exception as error:
-                # The translator writes the same rows in an order of its own: whoever lost the race runs again.
-                if not is_serialization_failure(error) or attempt == _TRIES - 1:
-                    raise
-            time.sleep(delay(attempt + 1, first=_FIRST_PAUSE, limit=_LONGEST_PAUSE, jitter=random.random()))
-    raise AssertionError("unreachable")
+        return again_if_lost(transaction)
 
 
 def _record(connection: Connection, results: Sequence[Result], due: Sequence[str]) -> Recorded:

@@ -48,6 +48,8 @@ class Row:
     attempts: int = 0
     alias: Alias | None = None
     """The object of Contrail that serves the row, where it is not one of the row's own uuid."""
+    under: str = ""
+    """Colon-joined name of the parent in Contrail, where the parent was adopted under another one; '' otherwise."""
     address: str | None = None
     """Of an instance-ip, the address that it had when it was last there: a pod may still use it."""
 
@@ -59,7 +61,9 @@ class Row:
     @property
     def contrail_fq_name(self) -> str:
         """Under which colon-joined name Contrail has, or shall have, the object."""
-        return self.fq_name if self.alias is None else self.alias.contrail_fq_name
+        if self.alias is not None:
+            return self.alias.contrail_fq_name
+        return f"{self.under}:{self.fq_name.rpartition(':')[2]}" if self.under else self.fq_name
 
     @property
     def in_place(self) -> bool:

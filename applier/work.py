@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 
-from applier.aliases import as_known, uuids_named
-from applier.rows import Alias, Edge, Neighbour, Row
+from applier.aliases import as_known, parent_named, uuids_named
+from applier.rows import Alias, Edge, Neighbour, Row, label
 
 _COLUMNS = """
     d.uuid::text AS uuid, d.shard, d.type, d.fq_name, d.body::text AS body, a.desired_generation AS generation,
@@ -99,6 +99,11 @@ _ALIASES = text("""
     FROM adopted_object a JOIN desired_object d ON d.uuid = a.uuid
     WHERE a.uuid = ANY(CAST(:uuids AS uuid[]))
 """)
+_ALIASES_OF_PARENTS = text("""
+    SELECT a.uuid::text AS uuid, d.type, d.fq_name, a.contrail_uuid::text AS contrail_uuid, a.contrail_fq_name, a.kept
+    FROM adopted_object a JOIN desired_object d ON d.uuid = a.uuid
+    WHERE d.type = 'instance-ip' AND d.fq_name = ANY(CAST(:names AS text[])) AND NOT d.absent
+""")
 _MOST_REFERRERS = 20_000
 """Referrers looked at for the deletes of one load: beyond, Contrail's 409 says what is left."""
 _ROUNDS = 10
@@ -161,18 +166,25 @@ def load(
     return Work(tuple(found.rows.values()), tuple(found.edges), neighbours, more=more, next_due=next_due)
 
 
-def aliases_of(connection: Connection, uuids: Collection[str]) -> dict[str, Alias]:
-    """By the store's uuid, which of these objects are served by adopted ones."""
-    found = connection.execute(_ALIASES, {"uuids": list(uuids)})
-    return {r.uuid: Alias(r.uuid, r.type, r.fq_name, r.contrail_uuid, r.contrail_fq_name, r.kept) for r in found}
+def as_contrail_knows(connection: Connection, rows: Sequence[Row]) -> list[Row]:
+    """These rows with the names and uuids of what was adopted."""
+    named = {row.uuid for row in rows}.union(*(uuids_named(row.type, row.body) for row in rows))
+    aliases = {alias.uuid: alias for alias in _aliases(connection, _ALIASES, uuids=list(named))}
+    if parents := {parent for row in rows if (parent := parent_named(row))}:
+        of_parents = _aliases(connection, _ALIASES_OF_PARENTS, names=list(parents))
+        aliases |= {label(alias.type, alias.fq_name): alias for alias in of_parents}
+    return [as_known(row, aliases) for row in rows]
+
+
+def _aliases(connection: Connection, statement: TextClause, **values: list[str]) -> list[Alias]:
+    found = connection.execute(statement, values)
+    return [Alias(r.uuid, r.type, r.fq_name, r.contrail_uuid, r.contrail_fq_name, r.kept) for r in found]
 
 
 def _apply_aliases(connection: Connection, rows: dict[str, Row]) -> None:
     if not rows or not connection.scalar(_ANY_ALIAS):
         return  # the rule: most stores never adopted anything, and pay one look for it
-    named = set(rows).union(*(uuids_named(row.type, row.body) for row in rows.values()))
-    if aliases := aliases_of(connection, named):
-        rows.update((uuid, as_known(row, aliases)) for uuid, row in rows.items())
+    rows.update((row.uuid, row) for row in as_contrail_knows(connection, list(rows.values())))
 
 
 def _look_around(connection: Connection, fresh: Sequence[Row], found: _Found) -> list[str]:

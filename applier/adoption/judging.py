@@ -1,6 +1,7 @@
 """What is done with every object of Contrail that belongs to this cluster (pure): one verdict each, with its reason.
 
-Removed is only what was made for a pod or namespace that is gone. What nobody translates yet is left alone, and so is
+Removed is only what was made for a pod or namespace that is gone. The floating-ip below a service's address is made
+anew: nobody knows which of its members are ours to take away. What nobody translates yet is left alone, and so is
 everything that something left alone needs.
 """
 
@@ -14,6 +15,7 @@ from applier.adoption.belonging import belonging, is_servers_own
 from applier.adoption.keeping import Takeover, take_over
 from applier.adoption.matching import Doubt, Matching, match
 from applier.adoption.objects import (
+    FLOATING_IP,
     INSTANCE_IP,
     INTERFACE,
     IPAM,
@@ -96,6 +98,9 @@ def judge(cluster: Cluster, survey: Survey) -> Judgement:
             verdicts[live.uuid] = _in_doubt(cluster, live, doubted[live.uuid], machines)
         elif live.uuid in leaving:
             verdicts[live.uuid] = Judged(live, Verdict.LEFT, "the applier is about to delete it")
+        elif live.type == FLOATING_IP and live.mark is None and live.parent_uuid in serving:
+            reason = "its service's address is kept; what leads to the members is made anew"
+            verdicts[live.uuid] = _going(cluster, live, "EndpointSlice", Verdict.REPLACED, reason)
         elif live.uuid in ours:
             verdicts[live.uuid] = _unmatched(cluster, live, machines, translated)
     _spare_what_is_needed(verdicts, survey.objects)
@@ -123,6 +128,10 @@ def _in_doubt(cluster: Cluster, live: Live, doubt: Doubt, machines: Mapping[str,
 
 
 def _unmatched(cluster: Cluster, live: Live, machines: Mapping[str, str], translated: Container[str]) -> Judged:
+    if live.type.startswith("loadbalancer"):
+        return Judged(
+            live, Verdict.LEFT, "services are served without it; delete it when svc-monitor follows it no more"
+        )
     if live.type not in translated:
         return Judged(live, Verdict.LEFT, f"nothing is translated to {live.type} yet")
     if live.mark != cluster.mark:

@@ -1,4 +1,5 @@
-"""Which object of Contrail can serve which desired one (pure): by uuid, by exact name, by the pod's machine.
+"""Which object of Contrail can serve which desired one (pure): by uuid, by exact name, by the pod's machine
+or the service's uid.
 
 No object serves two, and none is chosen among several: what is not certain is said to be so. Names are compared
 whole, never by prefix, because the names of two clusters may begin alike.
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from applier.adoption.objects import (
+    FLOATING_IP,
     INSTANCE_IP,
     INTERFACE,
     IPAM,
@@ -39,6 +41,7 @@ class By(StrEnum):
     UUID = "same uuid"
     NAME = "same name"
     POD = "same pod and interface"
+    SERVICE = "same service"
     FAMILY = "same interface and family"
 
 
@@ -100,6 +103,7 @@ def match(cluster: Cluster, objects: Sequence[Live]) -> Matching:
             _match_own(each, by_uuid, found)
     _match_names(cluster, wanted, objects, found)
     _match_interfaces(cluster, wanted, objects, found)
+    _match_services(cluster, wanted, objects, found)
     _match_addresses(cluster, wanted, objects, found)
     return found
 
@@ -119,10 +123,17 @@ def _match_own(wanted: Wanted, by_uuid: dict[str, Live], found: Matching) -> Non
     live = by_uuid.get(wanted.uuid)
     if live is None:
         return
-    if live.type == wanted.type and joined(live.fq_name) == wanted.fq_name:
+    if live.type == wanted.type and _is_same_name(wanted, live):
         found.join(wanted, live, By.UUID)
     else:
         found.doubt(wanted, (live,), f"its uuid belongs to {live.label}")
+
+
+def _is_same_name(wanted: Wanted, live: Live) -> bool:
+    """Whether the names agree; a floating-ip of ours has its parent's name, which may be that of an adopted one."""
+    if wanted.type == FLOATING_IP:
+        return live.fq_name[-1] == wanted.fq_name.rpartition(":")[2]
+    return joined(live.fq_name) == wanted.fq_name
 
 
 def _match_names(cluster: Cluster, wanted: Sequence[Wanted], objects: Sequence[Live], found: Matching) -> None:
@@ -228,6 +239,27 @@ def _is_elsewhere(wanted: Wanted, live: Live, found: Matching) -> str:
     return f"the running pod is in network {names}, where this version does not put pods; it stays there until it ends"
 
 
+def _match_services(cluster: Cluster, wanted: Sequence[Wanted], objects: Sequence[Live], found: Matching) -> None:
+    """Interfaces of services by name, which holds the service's uid; they carry no mark, but our project does."""
+    named: dict[str, list[Live]] = {}
+    for live in objects:
+        if live.type == INTERFACE and live.mark in (cluster.mark, None) and not live.targets(MACHINE):
+            named.setdefault(joined(live.fq_name), []).append(live)
+    for each in wanted:
+        if each.type != INTERFACE or each.pair("kind") != "Service" or each.uuid in found.pairs:
+            continue
+        fitting = named.get(each.fq_name, [])
+        _choose(each, fitting, found, By.SERVICE, "several interfaces have the name of its service's")
+        pair = found.pairs.get(each.uuid)
+        if pair is not None and pair.live.targets(NETWORK) != _network_of(each, found):
+            _part(pair, "its service is in another network, where this version does not put it", found)
+
+
+def _network_of(wanted: Wanted, found: Matching) -> tuple[str, ...]:
+    network = found.pairs.get(wanted.target(NETWORK))
+    return () if network is None else (network.live.uuid,)
+
+
 def _match_addresses(cluster: Cluster, wanted: Sequence[Wanted], objects: Sequence[Live], found: Matching) -> None:
     of_interface: dict[str, list[Live]] = {}
     for live in objects:
@@ -241,7 +273,9 @@ def _match_addresses(cluster: Cluster, wanted: Sequence[Wanted], objects: Sequen
         if interface is None:
             continue
         family = each.body["properties"].get("instance_ip_family") or "v4"
-        fitting = [live for live in of_interface.get(interface.live.uuid, ()) if _family(live) == family]
+        there = [live for live in of_interface.get(interface.live.uuid, ()) if _family(live) == family]
+        asked = each.body["properties"].get("instance_ip_address")
+        fitting = [live for live in there if asked in (None, live.fields.get("instance_ip_address"))]
         _choose(each, fitting, found, By.FAMILY, f"the interface has several addresses of family {family}")
 
 

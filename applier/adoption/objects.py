@@ -18,6 +18,7 @@ SECURITY_GROUP = "security-group"
 MACHINE = "virtual-machine"
 INTERFACE = "virtual-machine-interface"
 INSTANCE_IP = "instance-ip"
+FLOATING_IP = "floating-ip"
 
 Mark = tuple[str, str]
 """Owner and cluster: the annotations by which objects of one cluster are known."""

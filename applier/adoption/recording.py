@@ -12,9 +12,10 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Engine, text
 
+from applier.races import again_if_lost
 from applier.rows import HELD_BACK, Alias
 from schemas.errors import StoreUnavailable
-from schemas.store.engine import is_serialization_failure, store_errors
+from schemas.store.engine import store_errors
 
 _LOCK = text("SELECT pg_try_advisory_lock(hashtext('contrail-kube adopt'), hashtext(:cluster))")
 _STALE = text("""
@@ -47,7 +48,6 @@ _HELD = text("""
     WHERE a.object_uuid = v.uuid AND a.applied_generation IS NULL
 """)
 _NOTIFY = text("SELECT pg_notify('desired', '')")
-_TRIES = 10
 
 
 @contextmanager
@@ -65,16 +65,13 @@ def alone(engine: Engine, cluster: str) -> Iterator[None]:
 
 def record(engine: Engine, *, cluster: str, aliases: Sequence[Alias], held: Mapping[str, str]) -> int:
     """Store aliases, and hold back what must not be made; returns how many aliases are new."""
+
+    def transaction() -> int:
+        with engine.begin() as connection:
+            return _record(connection, cluster, aliases, held)
+
     with store_errors("record adopted objects", engine):
-        for attempt in range(_TRIES):
-            try:
-                with engine.begin() as connection:
-                    return _record(connection, cluster, aliases, held)
-            except Exception as error:
-                # Translator and applier write the same rows: whoever lost the race runs again.
-                if not is_serialization_failure(error) or attempt == _TRIES - 1:
-                    raise
-    raise AssertionError("unreachable")
+        return again_if_lost(transaction)
 
 
 def _record(connection: Connection, cluster: str, aliases: Sequence[Alias], held: Mapping[str, str]) -> int:

@@ -13,12 +13,12 @@ from sqlalchemy import Engine
 
 from applier.adoption.judging import Judged
 from applier.adoption.knowledge import is_needed
-from applier.adoption.objects import INSTANCE_IP, INTERFACE, MACHINE, PROJECT, SECURITY_GROUP, Live, Mark
+from applier.adoption.objects import FLOATING_IP, INSTANCE_IP, INTERFACE, MACHINE, PROJECT, SECURITY_GROUP, Live, Mark
 from applier.client import ContrailClient
 from applier.outcome import Call, Outcome, Verdict, classify
 from schemas.store.engine import store_errors
 
-ORDER = (INSTANCE_IP, INTERFACE, MACHINE, SECURITY_GROUP, PROJECT)
+ORDER = (FLOATING_IP, INSTANCE_IP, INTERFACE, MACHINE, SECURITY_GROUP, PROJECT)
 """Types in the order in which they can go."""
 _ROUTER = "virtual-router"
 
@@ -72,7 +72,7 @@ class Remover:
         if outcome.verdict is not Verdict.DONE:
             return outcome.reason
         now = Live.of(live.type, answer.json[live.type])
-        if (now.mark, now.fq_name) != (self._mark, live.fq_name):
+        if (now.mark, now.fq_name) != (live.mark, live.fq_name):
             return "it has changed meanwhile; it is left alone"
         return ""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import threading
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -19,7 +19,7 @@ from applier.audit.report import Report, alarms
 from applier.audit.settings import AuditSettings
 from applier.audit.values import Problem
 from applier.client import ContrailClient
-from applier.command import Command, Invocation
+from applier.command import Command, Invocation, count
 from applier.progress import Progress
 from applier.writer import OwnerMark
 from schemas.errors import StoreUnavailable
@@ -32,15 +32,9 @@ _DONE = {"pruned": "deleted", "vanished": "gone by itself"}
 def _options(parser: ArgumentParser) -> None:
     parser.add_argument("--repair", action="store_true", help="put right what differs or is missing")
     parser.add_argument("--prune", action="store_true", help="delete orphans that all guards let go")
-    parser.add_argument("--budget", type=_count, metavar="N", help="most orphans deleted (default: by the settings)")
+    parser.add_argument("--budget", type=count, metavar="N", help="most orphans deleted (default: by the settings)")
     parser.add_argument("--output", choices=("table", "json"), default="table")
-    parser.add_argument("--limit", type=_count, default=200, help="most findings shown (default: %(default)s)")
-
-
-def _count(text: str) -> int:
-    if not text.isdigit():
-        raise ArgumentTypeError(f"{text!r} is no number")
-    return int(text)
+    parser.add_argument("--limit", type=count, default=200, help="most findings shown (default: %(default)s)")
 
 
 def _run(options: Namespace, called: Invocation) -> int:

@@ -14,11 +14,10 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, text
 
-from applier.aliases import as_known, uuids_named
 from applier.audit.values import Finding, Live, LiveLink, Wanted
 from applier.links import beside, made_by_links
 from applier.rows import Row
-from applier.work import aliases_of
+from applier.work import as_contrail_knows
 
 SETTLED = """
     d.cluster = :cluster AND NOT d.absent AND a.status = 'applied' AND a.applied_generation = a.desired_generation
@@ -202,9 +201,8 @@ def forget_references(connection: Connection) -> None:
 
 def _wanted(connection: Connection, result: Iterable[Any]) -> list[Wanted]:
     found = [(_row(r), r.namespace, r.settled) for r in result]
-    named = {uuid for row, *_ in found for uuid in uuids_named(row.type, row.body)} | {row.uuid for row, *_ in found}
-    aliases = aliases_of(connection, named) if named else {}
-    return [Wanted(as_known(row, aliases), *rest) for row, *rest in found]
+    known = as_contrail_knows(connection, [row for row, *_ in found])
+    return [Wanted(row, *rest) for row, (_, *rest) in zip(known, found, strict=True)]
 
 
 def _row(r: Any) -> Row:

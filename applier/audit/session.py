@@ -6,8 +6,6 @@ ends, however it ends. What was listed so far stands in temporary tables, so mem
 
 from __future__ import annotations
 
-import random
-import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,8 +13,8 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, text
 
-from applier.backoff import delay
-from schemas.store.engine import is_serialization_failure, store_errors
+from applier.races import again_if_lost
+from schemas.store.engine import store_errors
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -34,7 +32,6 @@ _SCRATCH = text("""
         uuid uuid PRIMARY KEY, type text, fq_name text, namespace text, problem text, reason text, detail jsonb);
     CREATE TEMPORARY TABLE audit_repair (n bigint PRIMARY KEY, uuid uuid, problem text, slot bigint)
 """)
-_TRIES = 5
 
 
 class Session:
@@ -46,17 +43,13 @@ class Session:
 
     def run(self, doing: str, work: Callable[Concatenate[Connection, P], T], *args: P.args, **named: P.kwargs) -> T:
         """`work(connection, …)` in one transaction, again if it lost a race; raises StoreUnavailable."""
+
+        def transaction() -> T:
+            with self._connection.begin():
+                return work(self._connection, *args, **named)
+
         with store_errors(doing, self._engine):
-            for attempt in range(1, _TRIES + 1):
-                try:
-                    with self._connection.begin():
-                        return work(self._connection, *args, **named)
-                except Exception as error:
-                    # Translator and recorder write the same rows in orders of their own: the loser runs again.
-                    if not is_serialization_failure(error) or attempt == _TRIES:
-                        raise
-                    time.sleep(delay(attempt, first=0.02, limit=0.5, jitter=random.random()))
-        raise AssertionError("unreachable")
+            return again_if_lost(transaction)
 
 
 @contextmanager
