@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import Engine, text
 
 from schemas.contrail.objects import Desired
-from schemas.records import NamespaceRecord, PodRecord, SettingsRecord
+from schemas.records import NamespaceRecord, NetworkAttachmentDefinitionRecord, PodRecord, SettingsRecord
 from tests.applier.desired import DesiredStore
 from translator.resource import NOWHERE, Cause, Key, Resource, canonical, digest_of, key_of
 from translator.translate.registry import require_valid, translate
@@ -79,6 +79,13 @@ class KubernetesInStore:
         """A pod that runs."""
         record = PodRecord(node_name=node, phase=body.pop("phase", "Running"), **body)
         return self._put("Pod", namespace, name, record, uid=uid or uid_of(namespace, name))
+
+    def attachment(self, namespace: str, name: str, cidr: str) -> tuple[Desired, ...]:
+        """An attachment with a network of its own."""
+        record = NetworkAttachmentDefinitionRecord(
+            annotations={"opencontrail.org/cidr": cidr}, config='{"type": "contrail-k8s-cni"}'
+        )
+        return self._put("NetworkAttachmentDefinition", namespace, name, record, uid=uid_of(namespace, f"nad {name}"))
 
     def remove_pod(self, namespace: str, name: str) -> None:
         """A pod that is deleted."""
