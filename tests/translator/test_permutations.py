@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.events import ChangeEvent, Op
-from tests.translator.facts import attachment, controlled, event, gone, namespace, node, pod, workload
+from tests.translator.facts import attachment, controlled, event, gone, namespace, node, pod, uid, workload
 from tests.translator.rows import Dump, MemoryBackend
+from tests.translator.services import NAMED, cart, endpoint, endpoints
 from tests.translator.world import World
 
 History = Sequence[ChangeEvent]
@@ -19,6 +20,8 @@ APP, NETWORK = "opencontrail.org/name", "opencontrail.org/network"
 NETWORKS = "k8s.v1.cni.cncf.io/networks"
 BLUE = '{"domain": "default-domain", "project": "tenants", "name": "blue"}'
 DEPLOYMENT = workload("Deployment", "web", "web")
+POOL, OUTSIDE = "opencontrail.org/fip-pool", ("203.0.113.7",)
+PUBLIC = '{"domain": "default-domain", "project": "admin", "network": "public", "name": "pool"}'
 REPLICAS = workload("ReplicaSet", "web-1", None, controlled(DEPLOYMENT))
 LAN_GONE = event(Op.DELETE, "NetworkAttachmentDefinition", "shop", "lan", 1, None)
 HISTORIES: tuple[History, ...] = (
@@ -41,6 +44,16 @@ HISTORIES: tuple[History, ...] = (
     (attachment(cidr="10.200.1.0/24"), attachment(cidr="10.200.1.0/24,fd01::/64")),
     (attachment("lan", cidr="10.200.3.0/24"), LAN_GONE),
     (pod("j", annotations={NETWORKS: "blue,lan"}), pod("j", annotations={NETWORKS: "lan,blue@b0"}, phase="Running")),
+    (
+        cart(),
+        cart(type="ExternalName", external_name="x.example.com"),
+        cart(NAMED, external_ips=OUTSIDE, annotations={POOL: PUBLIC}),
+    ),
+    (
+        endpoints("cart-1", endpoint("a", pod_uid=uid("a1")), endpoint("b", pod_uid=uid("b1"))),
+        endpoints("cart-1", endpoint("b", pod_uid=uid("b2"), ready=False, terminating=True), "h", port=9090),
+    ),
+    (endpoints("cart-2", endpoint("a", pod_uid=uid("a1"))), endpoints("cart-2", "h", endpoint("gone"), of="till")),
     (pod("i", annotations={NETWORK: BLUE}), pod("i", annotations={NETWORK: BLUE, f"{NETWORK}-connect": "true"})),
 )
 
