@@ -12,10 +12,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from schemas.errors import TranslationError
 from schemas.events import ChangeEvent
 from tests.translator.contrail import FollowingContrail, Refused, foreign_network, foreign_project
-from tests.translator.facts import SETTINGS, attachment, gone, namespace, node, pod
+from tests.translator.facts import SETTINGS, attachment, gone, namespace, node, pod, uid
+from tests.translator.golden import resource
 from tests.translator.states import History, State, check, check_leavers, rows
+from translator.translate.registry import translate
+from translator.view import View
 
 NETWORKS = "k8s.v1.cni.cncf.io/networks"
 IPS, MAC = "opencontrail.org/ips", "opencontrail.org/mac"
@@ -157,6 +161,20 @@ def test_pods_without_attachments_do_not_read_them() -> None:
     reads = history.dump()["reads"]
     assert reads["Pod/shop/plain"] == ["Namespace//shop", "Node//n1"]
     assert "NetworkAttachmentDefinition/shop/blue" in reads["Pod/shop/web"]
+
+
+def test_an_attachment_that_an_older_version_took_in_and_nobody_can_read_is_as_if_absent() -> None:
+    bad = resource("NetworkAttachmentDefinition", "shop", "blue", body=msgspec.to_builtins(attachment(cidr="?").body))
+    web_0 = resource("Pod", "shop", "web", uid=uid("web"), body={"annotations": {NETWORKS: "blue"}})
+    home = resource("Namespace", "", "shop")
+    view = View(SETTINGS, {bad.key: bad, home.key: home}, {})
+    assert [each.type for each in translate(web_0, view)] == [
+        "virtual-machine",
+        "virtual-machine-interface",
+        "instance-ip",
+    ]
+    with pytest.raises(TranslationError, match=r"shop/blue: annotation opencontrail\.org/cidr is '\?'"):
+        translate(bad, view)
 
 
 # Networks of attachments.

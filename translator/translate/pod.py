@@ -102,7 +102,7 @@ def _plugs(pod: Resource, member: Membership, view: View) -> tuple[Plug, ...]:
 def _attached(pod: Resource, wanted: tuple[Selection, ...], view: View) -> Iterator[Plug]:
     found = view.get_all([(attachment.KIND, each.namespace, each.name) for each in wanted])
     for each, definition in zip(wanted, found, strict=True):
-        place = None if definition is None else attachment.place_of(definition, view)
+        place = None if definition is None else _place(definition, view)
         if place is None:
             continue
         if place.subnets:
@@ -110,6 +110,17 @@ def _attached(pod: Resource, wanted: tuple[Selection, ...], view: View) -> Itera
             require_inside(label, each.addresses, place.subnets)
         label = each.name if each.namespace == pod.namespace else f"{each.namespace}/{each.name}"
         yield plug(each.interface, label, place.network, place.families, each.addresses, each.mac)
+
+
+def _place(definition: Resource, view: View) -> attachment.Place | None:
+    """Where its interfaces belong; None, too, for one that an older version took in and nobody can read.
+
+    Whoever looks for that finds it at the attachment itself: its translation fails, and says so.
+    """
+    try:
+        return attachment.place_of(definition, view)
+    except TranslationError:
+        return None
 
 
 def _link(machine: ContrailObject, node_name: str, view: View) -> Link:
