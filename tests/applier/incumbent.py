@@ -334,6 +334,7 @@ class KubeManager:
             "instance-ip",
             f"{name}__{uuid}",
             uuid=uuid,
+            instance_ip_address="10.96.0.7",
             virtual_network_refs=[{"to": self.service_network}],
             virtual_machine_interface_refs=to_interface,
         )

@@ -10,7 +10,17 @@ import msgspec
 from sqlalchemy import Engine, text
 
 from schemas.contrail.objects import Desired
-from schemas.records import NamespaceRecord, NetworkAttachmentDefinitionRecord, PodRecord, SettingsRecord
+from schemas.records import (
+    Endpoint,
+    EndpointPort,
+    EndpointSliceRecord,
+    NamespaceRecord,
+    NetworkAttachmentDefinitionRecord,
+    PodRecord,
+    ServicePort,
+    ServiceRecord,
+    SettingsRecord,
+)
 from tests.applier.desired import DesiredStore
 from translator.resource import NOWHERE, Cause, Key, Resource, canonical, digest_of, key_of
 from translator.translate.registry import require_valid, translate
@@ -79,6 +89,18 @@ class KubernetesInStore:
         """A pod that runs."""
         record = PodRecord(node_name=node, phase=body.pop("phase", "Running"), **body)
         return self._put("Pod", namespace, name, record, uid=uid or uid_of(namespace, name))
+
+    def service(self, namespace: str, name: str, *pods: str, uid: str, address: str) -> tuple[Desired, ...]:
+        """A service of port 80 with these ready pods, which listen on port 8080."""
+        ports = (ServicePort(port=80, target_port=8080, name="http"),)
+        record = ServiceRecord(cluster_ips=(address,), ports=ports, selector={"app": name})
+        members = tuple(Endpoint(pod_name=pod, pod_uid=uid_of(namespace, pod)) for pod in pods)
+        self.epoch("EndpointSlice")
+        slice_ = EndpointSliceRecord(service=name, endpoints=members, ports=(EndpointPort(port=8080, name="http"),))
+        return (
+            *self._put("Service", namespace, name, record, uid=uid),
+            *self._put("EndpointSlice", namespace, f"{name}-1", slice_, uid=f"{uid}-1"),
+        )
 
     def attachment(self, namespace: str, name: str, cidr: str) -> tuple[Desired, ...]:
         """An attachment with a network of its own."""

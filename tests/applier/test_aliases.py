@@ -100,3 +100,11 @@ def test_both_ends_of_a_link_are_rewritten() -> None:
     # An owner that Contrail is asked for by name stays so.
     router = as_known(row(WEB.link), {WEB.machine.uuid: NETWORK_ALIAS})
     assert Link.from_body(router.body).owner_uuid is None
+
+
+def test_below_an_adopted_address_a_floating_ip_has_the_name_of_what_contrail_has() -> None:
+    body = {"parent_type": "instance-ip", "properties": {}, "references": []}
+    floating = Row("f", 0, "floating-ip", "cart__u__v4:f", body, 1)
+    alias = Alias("a", "instance-ip", "cart__u__v4", NETWORK_THERE, "cart__there")
+    assert as_known(floating, {"instance-ip cart__u__v4": alias}).contrail_fq_name == "cart__there:f"
+    assert as_known(floating, {"instance-ip till__u__v4": alias}).contrail_fq_name == floating.fq_name
