@@ -90,9 +90,11 @@ class KubernetesInStore:
         record = PodRecord(node_name=node, phase=body.pop("phase", "Running"), **body)
         return self._put("Pod", namespace, name, record, uid=uid or uid_of(namespace, name))
 
-    def service(self, namespace: str, name: str, *pods: str, uid: str, address: str) -> tuple[Desired, ...]:
-        """A service of port 80 with these ready pods, which listen on port 8080."""
-        ports = (ServicePort(port=80, target_port=8080, name="http"),)
+    def service(
+        self, namespace: str, name: str, *pods: str, uid: str, address: str, port: int = 80
+    ) -> tuple[Desired, ...]:
+        """A service of one port with these ready pods, which listen on port 8080."""
+        ports = (ServicePort(port=port, target_port=8080, name="http"),)
         record = ServiceRecord(cluster_ips=(address,), ports=ports, selector={"app": name})
         members = tuple(Endpoint(pod_name=pod, pod_uid=uid_of(namespace, pod)) for pod in pods)
         self.epoch("EndpointSlice")
