@@ -99,7 +99,7 @@ def match(cluster: Cluster, objects: Sequence[Live]) -> Matching:
     for each in wanted:
         _match_adopted(each, by_uuid, found)
     for each in wanted:
-        if each.uuid not in found.pairs:
+        if each.uuid not in found.pairs and each.uuid not in found.doubts:
             _match_own(each, by_uuid, found)
     _match_names(cluster, wanted, objects, found)
     _match_interfaces(cluster, wanted, objects, found)

@@ -276,3 +276,12 @@ def test_no_object_ever_serves_two_and_none_is_served_twice(
         assert pair.live in picked
         assert pair.live.mark in (("k8s", "k8s"), None) or pair.by is By.ALIAS
     assert match(cluster_of(*reversed(wanted)), list(reversed(picked))).pairs.keys() == found.pairs.keys()
+
+
+def test_a_row_whose_adopted_object_serves_another_is_not_paired_by_its_own_uuid_instead() -> None:
+    mine, leaving = (w for w in WANTED if w.type == "network-ipam" and w.fq_name.endswith(("pod-ipam", "service-ipam")))
+    objects = [live(w.type, *w.fq_name.split(":"), uuid=w.uuid) for w in (mine, leaving)]
+    alias = Alias(mine.uuid, mine.type, mine.fq_name, leaving.uuid, leaving.fq_name)
+    found = match(cluster_of(replace(mine, alias=alias), replace(leaving, absent=True)), objects)
+    assert mine.uuid in found.doubts
+    assert mine.uuid not in found.pairs
