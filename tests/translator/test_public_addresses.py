@@ -59,6 +59,7 @@ def public(state: State, **more: Any) -> dict[str, list[str]]:
 MEMBERS = (*shop("a", "b"), endpoints("cart-1", "a", endpoint("b", ready=False)))
 
 
+@pytest.mark.slow
 def test_a_load_balancer_gets_an_address_of_contrails_choice() -> None:
     state = (*MEMBERS, balancer())
     [(address, pods)] = public(state).items()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import pytest
 
 from schemas.events import ChangeEvent
 from schemas.records import ServicePort
@@ -47,6 +48,7 @@ def steps(*states: State) -> list[list[tuple[str, str]]]:
     return result[1:]
 
 
+@pytest.mark.slow
 def test_a_cluster_address_leads_to_the_ready_pods() -> None:
     state = (*shop("a", "b", "c"), cart(), endpoints("cart-1", "a", "b", endpoint("c", ready=False, serving=False)))
     assert served(state) == {"10.96.20.7 TCP/80=8080": ["a", "b"]}
@@ -62,7 +64,7 @@ def test_several_ports_and_protocols_are_one_floating_ip() -> None:
     )
     state = (*shop("a"), cart(*ports), endpoints("cart-1", "a"))
     assert served(state) == {"10.96.20.7 SCTP/3868=3868 TCP/53=5353 UDP/53=5353": ["a"]}
-    check(state, (*shop("a"), cart(), endpoints("cart-1", "a")))
+    check(state, (*shop("a"), cart(), endpoints("cart-1", "a")), follow=False)
 
 
 def test_a_port_added_removed_changed_or_renamed_is_one_write_and_moves_no_member() -> None:
@@ -75,6 +77,7 @@ def test_a_port_added_removed_changed_or_renamed_is_one_write_and_moves_no_membe
     check(*states, follow=False)
 
 
+@pytest.mark.slow
 def test_case_61_named_target_ports_that_differ_per_pod() -> None:
     state = (
         *shop("old", "new", "bare"),
@@ -88,7 +91,7 @@ def test_case_61_named_target_ports_that_differ_per_pod() -> None:
         "10.96.20.7 TCP/80=9090 TCP/443=8443": ["new"],
         "10.96.20.7 TCP/443=8443": ["bare"],
     }
-    check(state, state[:-3])
+    check(state, state[:-3], follow=False)
     check_leavers(state, follow=False)
 
 
@@ -123,13 +126,13 @@ def test_case_61_ready_serving_and_terminating() -> None:
     assert served(beside) == {"10.96.20.7 TCP/80=8080": ["c"]}
     other = (*pods, endpoints("cart-1", *going), endpoints("other-1", "c", of="other"))
     assert served(other) == {"10.96.20.7 TCP/80=8080": ["a", "b"]}
-    check(only, beside, other)
+    check(only, beside, other, follow=False)
 
 
 def test_case_61_not_ready_pods_of_a_service_that_publishes_them() -> None:
     members = (*shop("a"), endpoints("cart-1", endpoint("a", ready=False, serving=False)))
     assert served((*members, cart(publish_not_ready=True))) == {"10.96.20.7 TCP/80=8080": ["a"]}
-    check((*members, cart(publish_not_ready=True)), (*members, cart()))
+    check((*members, cart(publish_not_ready=True)), (*members, cart()), follow=False)
 
 
 def test_case_61_duplicate_endpoints_in_two_slices_are_one_member() -> None:
@@ -160,6 +163,7 @@ def test_case_61_dual_stack() -> None:
     assert served(state) == {"10.96.20.7 TCP/80=8080": ["a"]}  # the other family is nowhere in the settings
 
 
+@pytest.mark.slow
 def test_case_58_services_slices_and_pods_in_any_order_or_never() -> None:
     whole = (*shop("a", "b"), cart(), endpoints("cart-1", "a", "b"))
     assert served(whole[1:]) == {}  # no namespace
@@ -167,7 +171,7 @@ def test_case_58_services_slices_and_pods_in_any_order_or_never() -> None:
     without_pod = (*shop("a"), cart(), endpoints("cart-1", "a", "b"))
     assert served(without_service) == {}
     assert served(without_pod) == {"10.96.20.7 TCP/80=8080": ["a"]}
-    check(whole, without_service, without_pod, (*shop("a", "b"), cart()))
+    check(whole, without_service, without_pod, (*shop("a", "b"), cart()), follow=False)
     check_leavers(whole, follow=False)
 
 
@@ -179,7 +183,7 @@ def test_a_member_is_the_very_pod_that_the_slice_names() -> None:
     first, second = (namespace(), of("first"), cart(), told), (namespace(), of("second"), cart(), told)
     assert served(first) == {"10.96.20.7 TCP/80=8080": ["a"]}
     assert served(second) == {"10.96.20.7 TCP/80=8080": []}
-    check(first, second)
+    check(first, second, follow=False)
 
 
 def test_pods_without_an_interface_are_no_members() -> None:
@@ -205,6 +209,7 @@ def test_an_address_outside_of_the_service_subnets_is_named_and_left_alone() -> 
     assert error.startswith("Service shop/cart: spec.clusterIPs is 10.1.2.3; accepted are addresses in")
 
 
+@pytest.mark.slow
 def test_one_of_a_thousand_endpoints_changes_by_at_most_two_writes() -> None:
     names = [f"p{number}" for number in range(1001)]
 
