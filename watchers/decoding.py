@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from schemas.errors import MalformedObject
+from watchers.excerpt import excerpt
 from watchers.kinds import Kind, Observed, observe
 from watchers.kinds.kind import identify
 
@@ -153,7 +154,7 @@ class Decoding:
         except (msgspec.ValidationError, MalformedObject):
             return self._broken_page(data)
         except NOT_JSON as error:
-            raise MalformedObject(f"not JSON ({_reason(error)}), beginning {data[:80]!r}") from error
+            raise MalformedObject(f"not JSON ({_reason(error)}), beginning {excerpt(data, 80)!r}") from error
         return Page(page.metadata.resource_version, page.metadata.following, items, ())
 
     def _unusual(self, data: bytes) -> Event:
@@ -183,7 +184,7 @@ class Decoding:
         try:
             page = _raw_page.decode(data)
         except NOT_JSON as error:
-            raise MalformedObject(f"not a list ({_reason(error)}), beginning {data[:80]!r}") from error
+            raise MalformedObject(f"not a list ({_reason(error)}), beginning {excerpt(data, 80)!r}") from error
         found = [self._object_of(item) for item in page.items or ()]
         return Page(
             page.metadata.resource_version,
@@ -225,7 +226,7 @@ def _malformed(name: Any, reason: str, data: bytes) -> Malformed:
         reason=reason,
         namespace=_text(name.namespace),
         name=_text(name.name),
-        payload=data[:BEGINNING],
+        payload=excerpt(data, BEGINNING),
         size=len(data),
     )
 
@@ -235,7 +236,7 @@ def _text(value: object) -> str:
 
 
 def _not_a_line(data: bytes, error: Exception) -> MalformedObject:
-    return MalformedObject(f"not a watch line ({_reason(error)}): {len(data)} bytes, beginning {data[:80]!r}")
+    return MalformedObject(f"not a watch line ({_reason(error)}): {len(data)} bytes, beginning {excerpt(data, 80)!r}")
 
 
 def _reason(error: Exception) -> str:

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from schemas.events import Source
 from schemas.letters import Letter
 from watchers import metrics
-from watchers.decoding import Malformed
+from watchers.decoding import BEGINNING, Malformed
+from watchers.excerpt import excerpt
 from watchers.publisher import Publisher
 
 logger = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ class Letterbox:
         """A watch line that is none."""
         metrics.UNDECODABLE.labels(self._kind).inc()
         logger.error("undecodable watch line, everything is listed again kind=%s: %s", self._kind, reason)
-        self._send(Malformed("", "", reason, payload=line, size=len(line)))
+        self._send(Malformed("", "", reason, payload=excerpt(line, BEGINNING), size=len(line)))
 
     def put_malformed(self, malformed: Malformed) -> None:
         """An object that breaks its own type."""
@@ -54,7 +55,7 @@ class Letterbox:
         if self._send(malformed):
             self._sent[identity] = None
             if len(self._sent) > REMEMBERED:
-                del self._sent[next(iter(self._sent))]
+                self._sent.pop(next(iter(self._sent)), None)  # by now the other loop may have
 
     def _send(self, found: Malformed) -> bool:
         now = self._clock()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from schemas.errors import MalformedObject
+from watchers.excerpt import excerpt
 
 LONGEST_LINE = 32 * 1024 * 1024
 """Bytes; an API server keeps objects under 3 MiB, so a longer line is no line of a watch."""
@@ -25,7 +26,9 @@ class LineSplitter:
         self._parts.append(head)
         self._size += len(head)
         if self._size > self._longest:
-            raise MalformedObject(f"a line of more than {self._longest} bytes, beginning {self._parts[0][:80]!r}")
+            raise MalformedObject(
+                f"a line of more than {self._longest} bytes, beginning {excerpt(self._parts[0], 80)!r}"
+            )
         if not newline:
             return []
         *whole, rest = [b"".join(self._parts), *rest.split(b"\n")]

@@ -184,6 +184,24 @@ def test_case_13_an_undecodable_line_is_a_letter_and_the_watch_goes_on_beside_th
     assert "not a watch line" in letter.reason
 
 
+def test_what_an_object_holds_besides_its_names_is_in_no_letter_and_no_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with FakeCluster() as cluster, watching(cluster.api.load, tmp_path) as run:
+        good = cluster.put(pod("web-0"))
+        run.settled(cluster.uids)
+        applied = {"kubectl.kubernetes.io/last-applied-configuration": '{"env":[{"value":"hunter2"}]}'}
+        bad = good | {"spec": {"nodeName": 7, "containers": [{"env": [{"name": "PASSWORD", "value": "hunter2"}]}]}}
+        cluster.put(bad)
+        bad["metadata"] = bad["metadata"] | {"annotations": applied}
+        cluster.put(bad)
+        cluster.send(b'{"type":"MODIFIED","object":{"spec":{"containers":[{"name":"c","env":["hunter2"]}]}\n')
+        eventually(lambda: len(run.bus.letters) == 3)
+        assert all(letter.payload.startswith(b"{") for letter in run.bus.letters)
+        assert not any(b"hunter2" in value for _, _, value, _ in run.bus.records)
+    assert "hunter2" not in caplog.text
+
+
 def test_case_13_lines_that_stay_undecodable_do_not_list_in_a_hot_loop(tmp_path: Path) -> None:
     with FakeCluster() as cluster, watching(cluster.api.load, tmp_path) as run:
         run.ready()
