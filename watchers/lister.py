@@ -63,7 +63,7 @@ class Lister:
         self._clock = clock
         self._draw = draw
         self.settled = threading.Event()
-        """Set when a listing was complete, or the kind turned out not to be served."""
+        """Set while the newest listing is complete and no other was asked for, or the kind is not served."""
         self._kind = ledger.kind
         self._asked = threading.Event()
         self._wanted = "start"
@@ -76,6 +76,11 @@ class Lister:
         self._kept: int | None = None
         self._serving: Wish | None = None
         self._granted: Wish | None = None
+
+    @property
+    def complaint(self) -> str:
+        """Why the newest snapshot cannot be ended; '' when nothing speaks against it."""
+        return self._ledger.complaint
 
     def run(self, stop: threading.Event) -> None:
         """List until `stop`; raises Stopped when the bus does not take events any more."""
@@ -101,6 +106,7 @@ class Lister:
         else:
             return
         self._wanted = reason
+        self.settled.clear()
         self._asked.set()
 
     def wake(self) -> None:
@@ -144,6 +150,7 @@ class Lister:
             for broken in self._ledger.read(page):
                 self._letterbox.put_malformed(broken)
             self._standing.heard(len(self._ledger))
+            self._standing.beat(LISTING)
             version = version or page.resource_version
             if self._wanted:
                 raise KubernetesUnavailable(f"a listing of {self._kind.resource} was given up: {self._wanted}")
@@ -172,7 +179,7 @@ class Lister:
         self._keep_count()
         self._standing.well(LISTING)
         self._tell()
-        self.settled.set()
+        self._settle()
 
     def _require_newest(self, version: str, seen: str) -> None:
         """Take no state older than what was seen, unless it stays: then etcd was restored from a backup."""
@@ -192,6 +199,11 @@ class Lister:
         self._not_before = self._clock() + ABSENT_SECONDS
         self.settled.set()
         return ABSENT_SECONDS
+
+    def _settle(self) -> None:
+        self.settled.set()
+        if self._wanted:  # whoever asked meanwhile may have cleared it before it was set
+            self.settled.clear()
 
     def _failed(self, error: Exception) -> float:
         """Say so, and wait before the next try."""

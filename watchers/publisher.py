@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 PART = "bus"
 BATCH = 1000
 """Records per flush: enough to make a flush cheap, few enough to bound what a crash sends twice."""
-FLUSH_SECONDS = 5.0
+FLUSH_SECONDS = 3.0
 ALIVE_SECONDS = 120.0
 LOSS_SECONDS = 120.0
 """A loss so soon after another is one of a row."""
@@ -74,6 +74,7 @@ class Publisher:
         self._closing = False
         self._abandoned = threading.Event()
         self._unsent = 0
+        self._on_its_way = 0
         self._down = False
         self._losses = 0
         self._lost_at = 0.0
@@ -121,6 +122,12 @@ class Publisher:
         metrics.LETTERS.inc()
         return True
 
+    @property
+    def idle(self) -> bool:
+        """Whether all that was taken is durable (or was lost, and then a listing was asked for)."""
+        with self._changed:
+            return not self._on_its_way and not len(self._pending)
+
     def run(self) -> None:
         """Send until `close`; raises what another try would not mend (BusMismatch)."""
         while (entries := self._gathered()) is not None:
@@ -146,6 +153,7 @@ class Publisher:
     def _gathered(self) -> list[Entry] | None:
         """What waits; blocks until something does. None at the end."""
         with self._changed:
+            self._on_its_way = 0
             while not len(self._pending):
                 if self._closing or self._abandoned.is_set():
                     return None
@@ -155,6 +163,7 @@ class Publisher:
             if self._abandoned.is_set():
                 return None
             taken = self._pending.take()
+            self._on_its_way = len(taken)
             metrics.PENDING.set(len(taken))
             self._changed.notify_all()
         return taken

@@ -18,7 +18,7 @@ from watchers.lister import Lister
 from watchers.publisher import Publisher
 from watchers.register import Register
 from watchers.settings import WatchersSettings
-from watchers.standing import Standing
+from watchers.standing import LISTING, WATCHING, Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,16 @@ def reflect(
     limits = Limits(page_size=settings.page_size, watch_timeout=settings.read_timeout, streams=settings.streamed_lists)
     api = KubernetesApi(connection, kind, limits)
     letterbox = Letterbox(kind.name, publisher=publisher, source=source)
-    ledger = Ledger(kind, publisher=publisher, source=source, going=going)
+
+    def held_up() -> bool:
+        """Both loops may wait for the bus, one of them for the other's sake: for as long as it takes, and alive."""
+        if not going():
+            return False
+        standing.beat(LISTING)
+        standing.beat(WATCHING)
+        return True
+
+    ledger = Ledger(kind, publisher=publisher, source=source, going=held_up)
     lister = Lister(
         api,
         ledger,

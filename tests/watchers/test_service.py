@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from schemas.events import Op
+from schemas.health import Health
 from tests.watchers.fake_api import Reply, Request, Stream
 from tests.watchers.fake_cluster import FakeCluster, refusal
 from tests.watchers.memory_bus import MemoryBus
@@ -99,6 +102,44 @@ def test_case_43_a_bus_that_is_away_for_long_loses_nothing(tmp_path: Path) -> No
         run.bus.away.clear()
         run.settled(cluster.uids)
         run.ready()
+
+
+def test_case_43_who_is_held_up_by_the_bus_is_alive_however_long_that_takes(tmp_path: Path) -> None:
+    """Else the kubelet would restart the watchers in the middle of the outage, again and again."""
+    later = [0.0]
+    health = Health(clock=lambda: time.monotonic() + later[0])
+    with FakeCluster() as cluster, watching(cluster.api.load, tmp_path, room=100, health=health) as run:
+        run.ready()
+        run.bus.away.set()
+        for number in range(300):
+            cluster.put(pod(f"p-{number}"))
+        eventually(lambda: "bus" in run.health.why_not_ready())
+        time.sleep(0.2)  # until the room is taken, and both loops wait for more
+        for _ in range(3):
+            later[0] += 1000.0
+            eventually(lambda: not run.health.why_not_alive())
+        run.bus.away.clear()
+        run.settled(cluster.uids)
+
+
+def test_a_listing_that_takes_long_is_alive(tmp_path: Path) -> None:
+    later = [0.0]
+    health = Health(clock=lambda: time.monotonic() + later[0])
+    with FakeCluster() as cluster:
+        for number in range(20):
+            cluster.put(pod(f"p-{number}"))
+        go_on = threading.Semaphore(0)
+        cluster.intercept(lambda request: (go_on.acquire(timeout=10), None)[1] if "continue" in request.query else None)
+        with watching(cluster.api.load, tmp_path, page_size=2, health=health) as run:
+            eventually(lambda: run.told(Op.READ))
+            for page in range(2, 10):
+                later[0] += 60.0
+                go_on.release()
+                eventually(lambda page=page: len(run.told(Op.READ)) >= 2 * page)  # type: ignore[misc]
+            listing = {loop: why for loop, why in health.why_not_alive().items() if "listing" in loop}
+            assert listing == {}, "each page is a sign of life"
+            go_on.release()
+            run.settled(cluster.uids)
 
 
 def test_records_that_the_bus_lost_are_listed_again(tmp_path: Path) -> None:

@@ -67,12 +67,13 @@ def watching(
     *,
     bus: MemoryBus | None = None,
     kinds: Sequence[Kind] = (pod.KIND,),
+    health: Health | None = None,
     **settings: object,
 ) -> Iterator[Watching]:
     """The service until the block ends, then stopped as by SIGTERM; epochs in a file, or in a Lease without a path."""
     if tmp_path is not None:
         settings.setdefault("epoch_file", str(tmp_path / "epochs.json"))
-    running = Watching(bus or MemoryBus(), Health(), threading.Event())
+    running = Watching(bus or MemoryBus(), health or Health(), threading.Event())
     running.health.not_ready(BUS, "not started")
 
     def body() -> None:
