@@ -19,6 +19,7 @@
         ├── SettingsError         a setting is unknown, missing or malformed
         ├── UndecodableRecord     bytes on the bus that no schema of ours reads
         ├── MalformedObject       a Kubernetes object that breaks its own API's rules
+        ├── SnapshotHeld          a listing that is not believed, or an object of it that cannot be read
         ├── TranslationError      a resource that cannot become Contrail objects
         ├── ModelError            a Contrail object that breaks Contrail's schema
         ├── ContrailRefused       the Contrail API said no, and will say no again
@@ -118,6 +119,10 @@ class UndecodableRecord(Terminal):
 
 class MalformedObject(Terminal):
     """A Kubernetes object that breaks its own API's rules."""
+
+
+class SnapshotHeld(Terminal):
+    """A listing that is not believed, or not whole: its snapshot is not ended before a person has looked."""
 
 
 class TranslationError(Terminal):

@@ -81,9 +81,10 @@ def run(
 
     `cluster` is its name in our records; `load` gives address and credentials (see `watchers.connection`);
     `open_producer` is called once a term, and again when a producer has lost records; what it made is closed here.
-    `register` replaces the one of the settings, and then nobody else leads. With `once` it returns when every kind
-    was listed; who finds another leading then raises NotLeading. A missing API server or bus is no error: it is
-    waited for. Raises SettingsError, BusMismatch, and whatever ended a thread that should not have ended.
+    `register` replaces the one of the settings, and then nobody else leads. A missing API server or bus is no error:
+    it is waited for. With `once` it returns when every kind was listed and all of it is durable; it raises NotLeading
+    when another leads, or comes to lead, and SnapshotHeld when a snapshot cannot be ended. Raises SettingsError,
+    BusMismatch, and whatever ended a thread that should not have ended.
     """
     health = health or Health()
     connection = Connection(load, connect_timeout=settings.connect_timeout)
@@ -165,8 +166,11 @@ class _Service:
             finally:
                 over.set()
                 keeper.join()
-                if not lost.is_set():
+                if leadership.holds():  # else the API server is away, or another leads
                     leadership.release()
+            if self.once and lost.is_set() and not self.stop.is_set():
+                leader = leadership.leader or "nobody"
+                raise NotLeading(f"the Lease was lost to {leader} before the snapshot was whole: try again")
             if self.once:
                 return
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from schemas.bus.port import Producer
+from schemas.errors import SnapshotHeld
 from schemas.events import Source
 from schemas.health import Health
 from watchers.connection import Connection
@@ -27,8 +28,8 @@ from watchers.standing import Standing
 
 logger = logging.getLogger(__name__)
 
-STOP_SECONDS = 6.0
-DRAIN_SECONDS = 10.0
+STOP_SECONDS = 4.0
+DRAIN_SECONDS = 8.0
 TICK = 0.2
 WISH_SECONDS = 1.0
 
@@ -73,17 +74,28 @@ class Term:
         ]
 
     def run(self, stop: threading.Event, *, lost: threading.Event, once: bool = False) -> None:
-        """Publish until `stop`, until another leads (`lost`), or, with `once`, until every kind was listed.
+        """Publish until `stop`, until another leads (`lost`), or, with `once`, until a snapshot of all is durable.
 
-        What waits is sent at the end, unless the term was lost: then it is stale. Raises what ended a loop.
+        What waits is sent at the end, unless the term was lost: then it is stale. Raises what ended a loop, and
+        SnapshotHeld when `once` was to make a snapshot that cannot be ended.
         """
         publishing = self._thread("publisher", lambda _: self._publisher.run())
         loops = [self._thread(r.kind.name, loop) for r in self.reflectors for loop in r.loops()]
-        wishes_at = 0.0
-        while not (self._failures or lost.is_set() or (once and self._settled())) and not stop.wait(TICK):
+        wishes_at, done = 0.0, False
+        while not (self._failures or lost.is_set() or done) and not stop.wait(TICK):
             if time.monotonic() >= wishes_at:
                 wishes_at = time.monotonic() + WISH_SECONDS
                 self._pass_wishes_on()
+            done = once and self._settled()
+        held = [f"{r.kind.name}: {r.lister.complaint}" for r in self.reflectors if r.lister.complaint]
+        self._end(loops, publishing, lost=lost.is_set())
+        if self._failures:
+            raise self._failures[0]
+        if done and held:
+            raise SnapshotHeld(f"snapshots were published and not ended, so nothing is deleted: {'; '.join(held)}")
+
+    def _end(self, loops: Sequence[threading.Thread], publishing: threading.Thread, *, lost: bool) -> None:
+        """End all threads; STOP_SECONDS and DRAIN_SECONDS, and what closing the producer takes, at most."""
         self._halt.set()
         for reflector in self.reflectors:
             reflector.lister.wake()
@@ -92,17 +104,22 @@ class Term:
             # Again and again: a request may have been on its way when its thread was told to halt.
             self._connection.interrupt()
             time.sleep(TICK / 4)
-        unsent = self._publisher.close(within=0.0 if lost.is_set() else DRAIN_SECONDS, thread=publishing)
+        unsent = self._publisher.close(within=0.0 if lost else DRAIN_SECONDS, thread=publishing)
         if unsent:
             logger.warning("events not sent, the next leader or start lists them again events=%d", unsent)
         for kind in self._kinds:
             self._health.ready(kind.name)
             self._health.note(kind.name, "")
         self._health.ready(BUS)
-        if self._failures:
-            raise self._failures[0]
 
     def _settled(self) -> bool:
+        """Whether all that was listed is durable.
+
+        Looked at twice: what the bus lost is not on its way any more, and is listed again.
+        """
+        return self._all_listed() and self._publisher.idle and self._all_listed()
+
+    def _all_listed(self) -> bool:
         return all(reflector.lister.settled.is_set() for reflector in self.reflectors)
 
     def _pass_wishes_on(self) -> None:

@@ -68,6 +68,14 @@ class FakeCluster:
         """Remove an object without an event, as an etcd that was restored does."""
         del self._objects[resource][uid]
 
+    def give_lease_to(self, holder: str) -> None:
+        """Another watcher takes the Lease."""
+        with self._changed:
+            assert self.lease is not None
+            self.revision += 1
+            self.lease["spec"] |= {"holderIdentity": holder, "leaseDurationSeconds": 600}
+            self.lease["metadata"]["resourceVersion"] = str(self.revision)
+
     def compact(self) -> None:
         """Forget all history: a watch from before now is answered with 410."""
         self.oldest = self.revision
