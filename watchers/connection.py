@@ -75,6 +75,7 @@ class Connection:
         self._load = load
         self._connect_timeout = connect_timeout
         self._lock = threading.Lock()
+        self._renewing = threading.Lock()
         self._generation = 0
         self._open: set[urllib3.BaseHTTPResponse] = set()
         self._configuration, self._pool = self._loaded()
@@ -172,15 +173,17 @@ class Connection:
 
     def _renew(self, generation: int) -> None:
         """Read address and credentials again, once for all threads that found the same ones refused."""
-        with self._lock:
+        with self._renewing:
             if generation != self._generation:
                 return
             try:
-                self._configuration, self._pool = self._loaded()
+                loaded = self._loaded()  # may run a command that takes its time, so not under the other lock
             except SettingsError as error:
                 logger.warning("credentials could not be read again: %s", error)
                 return
-            self._generation += 1
+            with self._lock:
+                self._configuration, self._pool = loaded
+                self._generation += 1
         # Not worth a line at every try: what refuses them is said by whoever asked.
         logger.debug("credentials were refused and have been read again server=%s", self.server)
 
