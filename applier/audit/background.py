@@ -2,7 +2,7 @@
 
 When the next audit is due stands in the store: appliers of one cluster share it, and a restart does not bring it
 forward. In between, and whenever the API is back after an outage, a look at a few objects tells whether Contrail was
-wiped. An audit that fails is tried again later; it never makes the applier unready.
+wiped. An audit that fails is tried again later and later; it never makes the applier unready.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ PART = "audit"
 """Name of the audit in the health endpoint."""
 STEP = 1.0
 """Seconds between looks at whether something is due."""
+_FIRST_WAIT = 5.0
+"""Seconds after the first failure; each further one doubles it. A whole listing is too much for that pace."""
 
 
 class AuditLoop:
@@ -66,6 +68,8 @@ class AuditLoop:
         self._alarms_in_a_row = 0
         self._not_before = float("-inf")
         """When a look may next start an audit: one that sees the same again and again is not believed for ever."""
+        self._audits_failed = 0
+        self._no_audit_before = float("-inf")
 
     def start(self) -> None:
         """Begin to watch, unless audits are switched off."""
@@ -111,7 +115,8 @@ class AuditLoop:
         self._next_look = now + (self._settings.sentinel_interval or self._settings.interval)
         self._settle()
         if self._seconds_to_audit() <= 0:
-            self._audit("it is time")
+            if back or now >= self._no_audit_before:
+                self._audit("it is time")
         elif self._settings.sentinel_interval and now >= self._not_before:
             self._look(both=back)
 
@@ -129,7 +134,14 @@ class AuditLoop:
     def _audit(self, why: str) -> None:
         logger.debug("audit begins: %s", why)
         settings = self._settings
-        report = self._auditor.audit(Orders(repair=settings.repair, prune=settings.prune))
+        try:
+            report = self._auditor.audit(Orders(repair=settings.repair, prune=settings.prune))
+        except (ContrailUnavailable, StoreUnavailable):
+            self._audits_failed += 1
+            wait = delay(self._audits_failed, first=_FIRST_WAIT, limit=settings.interval, jitter=random.random())
+            self._no_audit_before = self._clock() + wait
+            raise
+        self._audits_failed = 0
         if report is not None:
             self._tell(report)
 
@@ -153,4 +165,4 @@ class AuditLoop:
         if self._failures == 1:
             logger.warning("no audit for now, trying again: %s", said)
         limit = self._settings.sentinel_interval or self._settings.interval
-        self._next_look = self._clock() + delay(self._failures, first=5.0, limit=limit, jitter=random.random())
+        self._next_look = self._clock() + delay(self._failures, first=_FIRST_WAIT, limit=limit, jitter=random.random())

@@ -30,6 +30,10 @@ class Stopped(Exception):
     """The process was told to end."""
 
 
+class UnknownType(ContrailUnavailable):
+    """This Contrail has no such type: another release than the one that we know."""
+
+
 class Calls:
     """Paced calls; used by one thread. `is_held` tells whether the applier's own calls are held back now.
 
@@ -63,6 +67,8 @@ class Calls:
             outcome, answer = self.attempt(call, ask)
             if outcome.verdict is Verdict.DONE and answer is not None:
                 return answer
+            if outcome.verdict is Verdict.REFUSED and answer is not None and answer.status == 404:
+                raise UnknownType(f"Contrail API {self._client.url}: {outcome.reason}")
             if outcome.verdict not in (Verdict.BUSY, Verdict.SILENT) or attempt == _TRIES:
                 break
         raise ContrailUnavailable(f"Contrail API {self._client.url}: {outcome.reason}")

@@ -1,18 +1,20 @@
 """Lists what Contrail has and judges it, page by page (shell). It changes nothing, in Contrail or in the store.
 
-Complete or nothing: a page that cannot be had ends the survey with an error, and nothing may be concluded from it.
+Complete or nothing: a page that cannot be had ends the survey with an error, and nothing may be concluded from it. Only
+a type that this Contrail does not have, and the store does not want, counts as listed.
 What looks changed or missing is read once more by its uuid, so that a list that was out of date finds nothing.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from applier.audit import scratch
-from applier.audit.calls import Calls
+from applier.audit.calls import Calls, UnknownType
 from applier.audit.judge import fields_of, judge, judge_link, judge_unknown, missing
 from applier.audit.session import Session
 from applier.audit.values import Finding, Live, LiveLink
@@ -22,6 +24,8 @@ from applier.progress import Progress
 from applier.writer import OwnerMark
 from schemas.contrail.objects import LINK, Json
 from schemas.contrail.shapes import reference_field
+
+logger = logging.getLogger(__name__)
 
 NEVER_OURS = frozenset(
     {
@@ -73,7 +77,12 @@ class Survey:
         wanted = self._session.run("count objects", scratch.wanted_types, self._cluster)
         for type_ in sorted({*types, *wanted} - NEVER_OURS - {LINK}):
             self._progress.begin(f"{type_}s", wanted.get(type_, 0))
-            self._compare(type_)
+            try:
+                self._compare(type_)
+            except UnknownType:
+                if wanted.get(type_):
+                    raise
+                logger.info("not audited, as this Contrail does not know it type=%s", type_)
         if wanted.get(LINK):
             self._progress.begin("links")
             self._compare_links()

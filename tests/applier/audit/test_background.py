@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -15,7 +16,7 @@ from applier.audit.sentinel import Sentinel
 from applier.audit.settings import AuditSettings
 from applier.client import ContrailClient
 from applier.gate import PART as CONTRAIL
-from schemas.errors import SettingsError
+from schemas.errors import ContrailUnavailable, SettingsError
 from schemas.health import Health
 from schemas.settings import ContrailSettings
 from simulators.contrail.faults import Fault, Trouble
@@ -139,6 +140,20 @@ def test_a_contrail_that_lies_is_not_audited_without_end(world: World) -> None:
     repairs = {row.repairs for row in world.rows("SELECT sum(repairs) AS repairs FROM audit_finding GROUP BY uuid")}
     assert max(repairs) <= 2
     assert audits(world) <= 6
+    loop.client.close()
+
+
+def test_an_audit_that_fails_again_and_again_is_tried_less_and_less(world: World) -> None:
+    world.pods("web-0")
+    loop = Background(world)
+    world.contrail.faults.add(Fault(Trouble.STATUS, path="/list-bulk-collection", status=500, text="no", count=None))
+    for _ in range(60):
+        with contextlib.suppress(ContrailUnavailable):
+            loop.after(61.0)
+    assert 3 <= len(world.rows("SELECT 1 FROM audit_run WHERE outcome = 'failed'")) <= 12
+    world.contrail.faults.clear()
+    loop.after(3601.0)
+    assert world.rows("SELECT 1 FROM audit_run WHERE outcome = 'complete'")
     loop.client.close()
 
 

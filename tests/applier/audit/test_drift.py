@@ -11,6 +11,7 @@ from sqlalchemy import event
 from applier.audit.auditor import AUDITED
 from applier.audit.session import open_session
 from schemas.contrail.objects import Link
+from schemas.errors import ContrailUnavailable
 from simulators.contrail.faults import Fault, Trouble
 from tests.applier.audit.world import World
 from tests.applier.shop import post
@@ -50,6 +51,17 @@ def test_an_audit_changes_nothing_unless_told_to(world: World) -> None:
     assert {what for _, what in made} == {"list-bulk-collection"}
     assert report.left == 2
     assert not [state for state in world.store.desired.states().values() if state.status != "applied"]
+
+
+def test_a_type_that_contrail_does_not_know_is_no_reason_to_audit_nothing(world: World) -> None:
+    world.pods("web-0")
+    unknown = Fault(Trouble.STATUS, path="/list-bulk-collection", status=404, text="Resource type 'x' not found")
+    world.contrail.faults.add(unknown)  # of the first type, of which the store wants nothing
+    assert world.audit().left == 0
+    unknown.count = None
+    world.contrail.faults.add(unknown)
+    with pytest.raises(ContrailUnavailable, match="Resource type 'x' not found"):
+        world.audit()
 
 
 def test_case_68_an_object_edited_by_hand_is_put_back(world: World) -> None:
