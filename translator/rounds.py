@@ -6,6 +6,7 @@ costs as many loads as its deepest chain of questions, not as it has resources.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
@@ -19,8 +20,12 @@ from translator.store import Session
 from translator.translate.registry import require_valid, translate
 from translator.view import NotLoaded, View
 
+logger = logging.getLogger(__name__)
+
 MAX_ROUNDS = 64
 """Deeper chains of questions than any translation has: beyond it one asks without end."""
+
+LONGEST_FAULT = 500
 
 Failure = TranslationError | ModelError | MalformedObject
 
@@ -99,6 +104,10 @@ class Rounds:
             return ask.keys
         except (TranslationError, ModelError, MalformedObject) as error:
             done.failures[key] = error
+        except Exception as error:  # a fault of ours must cost its resource, and not the partition behind it
+            logger.exception("the translation failed, and is to be mended resource=%s", key)
+            fault = f"{type(error).__name__}: {error}"[:LONGEST_FAULT]
+            done.failures[key] = TranslationError(f"{key}: the translator is at fault, not the resource ({fault})")
         done.reads[key] = frozenset(view.reads)
         return frozenset()
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from schemas.contrail.objects import Desired
 from schemas.errors import Fenced
 from schemas.events import Op
 from tests.translator.facts import PARTITIONS, SETTINGS, TOPIC, begin, end, gone, namespace, node, pod, uid
 from tests.translator.rows import Backend, Dump
 from tests.translator.world import World
 from translator.batch import Rules, put_settings, renew, take
+from translator.resource import Resource
 from translator.store import Session
+from translator.translate import registry
+from translator.view import View
 
 PENDING = "pending"
 
@@ -303,6 +307,40 @@ class StoreContract:
         assert {(stage, resource) for stage, _, resource in letters} == {("decode", "Pod/shop/web-0")}
         assert {row[0] for row in letters.values()} == {"UndecodableRecord"}
         assert all(len(letter.payload) <= 64 * 1024 for letter in summary.dead_letters)
+
+    def test_case_50_what_makes_the_translator_raise_is_parked_and_its_neighbours_go_on(
+        self, backend: Backend, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A fault of ours, which by its nature no record can show: the pod's translation is given one."""
+        world = World(backend.store, with_settings=True)
+        world.tell(namespace(), node(), pod("web-0", 2), pod("web-1", 3))
+        had = backend.dump()["objects"]
+        right = registry.TRANSLATIONS["Pod"]
+        tries: list[str] = []
+
+        def faulty(resource: Resource, view: View) -> tuple[Desired, ...]:
+            result = right(resource, view)
+            if resource.name == "web-0":
+                tries.append(resource.resource_version)
+                raise ZeroDivisionError("of all things")
+            return result
+
+        monkeypatch.setitem(registry.TRANSLATIONS, "Pod", faulty)
+        summary = world.tell(pod("web-0", 4, labels={"a": "b"}), pod("api-0", 5), pod("web-1", 6, labels={"a": "b"}))
+        [letter] = summary.dead_letters
+        assert (letter.stage, letter.resource) == ("translate", "Pod/shop/web-0")
+        assert "the translator is at fault, not the resource (ZeroDivisionError: of all things)" in letter.error
+        dump = backend.dump()
+        assert "k8s__shop__api-0" in by_type(dump, "virtual-machine"), "a neighbour in the same batch"
+        mine = {uuid for uuid, key in dump["sources"] if key == "Pod/shop/web-0"}
+        assert mine and {uuid: dump["objects"][uuid] for uuid in mine} == {uuid: had[uuid] for uuid in mine}
+        world.tell(node(version=7, address="192.168.0.99"))
+        assert tries == ["4", "4"], "tried again whenever something that it read changes"
+        ((place, (_, _, _, resolved)),) = dump["letters"].items()
+        assert (place[0], place[2], resolved) == ("translate", "Pod/shop/web-0", False)
+        monkeypatch.setitem(registry.TRANSLATIONS, "Pod", right)
+        world.tell(pod("web-0", 8, labels={"a": "c"}))
+        assert backend.dump()["letters"][place][3] is True
 
     def test_a_malformed_resource_keeps_what_it_had_until_it_is_well_again(self, backend: Backend) -> None:
         world = World(backend.store, with_settings=True)
