@@ -172,8 +172,8 @@ class Writer:
         """
         routers = [uuid for type_, uuid in holders if type_ == ROUTER]
         for router in routers:
-            link = {"type": ROUTER, "uuid": router, "ref-type": row.type, "ref-uuid": row.contrail_uuid}
-            send = partial(self._client.ref_update, {**link, "operation": wire.DELETE})
+            body = wire.ref_delete(ROUTER, router, row.type, row.contrail_uuid)
+            send = partial(self._client.ref_update, body)
             if self._write(Call.LINK, send).verdict is not Verdict.DONE:
                 return False
         return bool(routers)
@@ -196,7 +196,7 @@ class Writer:
     def _update_reference(self, row: Row, link: Link, found: Found) -> Outcome:
         if found.uuid is None:
             return found.outcome
-        body = wire.ref_update(link, found.uuid, "DELETE" if row.absent else "ADD")
+        body = wire.ref_update(link, found.uuid, wire.DELETE if row.absent else wire.ADD)
         return self._write(Call.LINK, partial(self._client.ref_update, body))
 
     def _write(self, call: Call, send: Callable[..., Answer]) -> Outcome:

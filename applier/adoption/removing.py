@@ -16,11 +16,12 @@ from applier.adoption.knowledge import is_needed
 from applier.adoption.objects import FLOATING_IP, INSTANCE_IP, INTERFACE, MACHINE, PROJECT, SECURITY_GROUP, Live, Mark
 from applier.client import ContrailClient
 from applier.outcome import Call, Outcome, Verdict, classify
+from applier.owners import ROUTER
+from schemas.contrail import wire
 from schemas.store.engine import store_errors
 
 ORDER = (FLOATING_IP, INSTANCE_IP, INTERFACE, MACHINE, SECURITY_GROUP, PROJECT)
 """Types in the order in which they can go."""
-_ROUTER = "virtual-router"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,8 @@ class Remover:
         if failure := self._why_not(live, live.uuid):
             return Removed(live, failure)
         for router in routers:
-            body = {"type": _ROUTER, "uuid": router, "ref-type": live.type, "ref-uuid": live.uuid}
-            outcome = classify(Call.LINK, self._client.ref_update({**body, "operation": "DELETE"}))
+            body = wire.ref_delete(ROUTER, router, live.type, live.uuid)
+            outcome = classify(Call.LINK, self._client.ref_update(body))
             if outcome.verdict not in (Verdict.DONE, Verdict.GONE):
                 return Removed(live, outcome.reason)
         return Removed(live)

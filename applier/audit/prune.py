@@ -23,7 +23,7 @@ from applier.outcome import Call, Outcome, Verdict
 from applier.owners import ROUTER
 from applier.rows import label
 from applier.writer import OwnerMark
-from schemas.contrail.objects import Json
+from schemas.contrail import wire
 from schemas.errors import ContrailUnavailable
 
 logger = logging.getLogger(__name__)
@@ -156,14 +156,7 @@ class Pruner:
             logger.info("unlinked an orphan machine=%s router=%s", machine.fq_name, ":".join(router["to"]))
 
     def _unlink_from(self, router: str, machine: Orphan) -> Outcome:
-        body: dict[str, Json] = {
-            "type": ROUTER,
-            "uuid": router,
-            "ref-type": machine.type,
-            "ref-uuid": machine.uuid,
-            "ref-fq-name": machine.fq_name.split(":"),
-            "operation": "DELETE",
-        }
+        body = wire.ref_delete(ROUTER, router, machine.type, machine.uuid)
         return self._calls.attempt(Call.LINK, lambda client: client.ref_update(body))[0]
 
     def _delete(self, orphan: Orphan) -> None:

@@ -90,6 +90,12 @@ def ref_update(link: Link, owner_uuid: str, operation: str) -> Fields:
     return body
 
 
+def ref_delete(owner_type: str, owner_uuid: str, target_type: str, target_uuid: str) -> Fields:
+    """Body of `POST /ref-update` that takes away a reference that Contrail has, whoever made it."""
+    ends = {"type": owner_type, "uuid": owner_uuid, "ref-type": target_type, "ref-uuid": target_uuid}
+    return {**ends, "operation": DELETE}
+
+
 def _reference(reference: Reference) -> Fields:
     fields: Fields = {"to": list(reference.fq_name)}
     if reference.uuid is not None:
