@@ -8,9 +8,7 @@ that matters is in the store: killed at any point, the next run goes on from the
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import queue
 import random
 import threading
 import time
@@ -25,6 +23,7 @@ from sqlalchemy import Engine
 from applier import metrics
 from applier.agenda import Agenda
 from applier.gate import Gate
+from applier.inbox import Inbox
 from applier.lease import Lease
 from applier.loader import Loader
 from applier.outcome import Outcome, Verdict
@@ -72,7 +71,7 @@ class Reconciler:
         self._agenda = Agenda()
         self._gate = Gate(settings.concurrency, url=worker.url, health=health)
         self._tally = Tally()
-        self._events: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._events = Inbox()
         self._lease = lease or Lease(settings.lease)
         self._loader = Loader(
             engine, cluster=cluster, settings=settings, health=health, tell=self._events.put, lease=self._lease
@@ -80,7 +79,7 @@ class Reconciler:
         self._recorder = Recorder(
             engine,
             done=lambda results, recorded: self._events.put(partial(self._on_recorded, results, recorded)),
-            died=lambda error: self._events.put(partial(_raise, error)),
+            died=self._events.fail,
             health=health,
         )
         self._wakeups = Wakeups(engine, woken=lambda shards: self._events.put(partial(self._loader.woken, shards)))
@@ -106,11 +105,11 @@ class Reconciler:
     def stop(self) -> None:
         """Make `run` return soon; may be called from any thread and from a signal handler."""
         self._stopping = True
-        self._events.put(_nothing)
+        self._events.wake()
 
     def _step(self) -> None:
         self._health.beat("reconciler", within=60.0)
-        events = self._await_events(self._patience())
+        events = self._events.take(self._patience())
         with self._lock:
             for event in events:
                 event()
@@ -126,14 +125,6 @@ class Reconciler:
         """Whether more work is worth loading; not while results pile up that the store does not take."""
         limit = self._settings.load_limit
         return self._agenda.unfinished < limit and len(self._agenda) < UNRECORDED * limit
-
-    def _await_events(self, patience: float) -> list[Callable[[], None]]:
-        events: list[Callable[[], None]] = []
-        with contextlib.suppress(queue.Empty):
-            events.append(self._events.get(timeout=patience))
-            while True:
-                events.append(self._events.get_nowait())
-        return events
 
     def _patience(self) -> float:
         now = time.monotonic()
@@ -197,7 +188,7 @@ class Reconciler:
                 with self._lock:
                     row, session = self._next(worked, began), self._lease.session
         except Exception as error:
-            self._events.put(partial(_raise, error))
+            self._events.fail(error)
 
     def _next(self, worked: Worked, began: float) -> Row | None:
         """Take note of what came of a row; returns the next one for this thread."""
@@ -212,7 +203,7 @@ class Reconciler:
             self._start_what_can_run(now)
         may_load = self._has_room and not had_room
         if row is None or may_load or self._unread.is_full or self._unread.due_at < read_at:
-            self._events.put(_nothing)
+            self._events.wake()
         return row
 
     def _submit(self, pool: ThreadPoolExecutor, work: Callable[[], T], then: Callable[..., None]) -> None:
@@ -290,7 +281,7 @@ class Reconciler:
         with self._lock:
             self._agenda.drop_waiting()
         while (self._calls or self._unread) and time.monotonic() < deadline:
-            events = self._await_events(min(0.5, max(0.0, self._unread.due_at - time.monotonic())))
+            events = self._events.take(min(0.5, max(0.0, self._unread.due_at - time.monotonic())))
             with self._lock:
                 for event in events:
                     event()
@@ -306,11 +297,3 @@ class Reconciler:
 
 
 _RESULTS = {status: metrics.RESULTS.labels(str(status)) for status in Status}
-
-
-def _nothing() -> None:
-    """An event of which nothing is to be known but that there is something to decide."""
-
-
-def _raise(error: Exception) -> None:
-    raise error
