@@ -128,7 +128,8 @@ def _look_at(server: str, settings: KafkaSettings) -> str:
         return f"{server} cannot be reached ({error}): is the broker running, and is this its address?"
     if protocol.startswith("SASL"):
         return f"{server} answers, but perhaps refuses {_principal(settings)}, or is no {protocol} listener"
-    return f"{server} accepts connections and no more: is it starting, or no {protocol} listener?"
+    refuses = f", or may refuse {_principal(settings)}" if protocol == "SSL" else ""
+    return f"{server} accepts connections and no more: is it starting, or no {protocol} listener{refuses}?"
 
 
 def _principal(settings: KafkaSettings) -> str:

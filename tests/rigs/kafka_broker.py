@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 
+from tests.rigs.certificates import Authority
 from tests.rigs.kafka_jars import KafkaUnavailable, available, jars
 
 START_SECONDS = 60
@@ -46,14 +47,16 @@ class BrokerFailed(RuntimeError):
 
 
 class KafkaBroker:
-    """A broker with a plain listener, and with `secure=True` also one with TLS and SASL (PLAIN, SCRAM)."""
+    """A broker with a plain listener; with `secure=True` also one with TLS and SASL (PLAIN, SCRAM), and one with TLS
+    that wants certificates of its clients."""
 
     def __init__(self, *, secure: bool = False, settings: dict[str, str] | None = None) -> None:
         self._secure = secure
         self._settings = settings or {}
         self._directory: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        self._ports = [0, 0, 0]
+        self._clients: Authority | None = None
+        self._ports = [0, 0, 0, 0]
 
     @property
     def bootstrap_servers(self) -> tuple[str, ...]:
@@ -69,6 +72,17 @@ class KafkaBroker:
     def certificate(self) -> Path:
         """PEM file that a client of the secure listener must trust."""
         return self._home / "broker.pem"
+
+    @property
+    def mutual_servers(self) -> tuple[str, ...]:
+        """Where the listener is that wants certificates signed by `clients`; its own names `localhost`."""
+        return (f"localhost:{self._ports[3]}",)
+
+    @property
+    def clients(self) -> Authority:
+        """Issues certificates that the broker takes from its clients."""
+        assert self._clients is not None, "the broker is not a secure one"
+        return self._clients
 
     @property
     def running(self) -> bool:
@@ -125,9 +139,10 @@ class KafkaBroker:
         return "\n".join(lines[-TAIL_LINES:])
 
     def _prepare(self) -> None:
-        self._ports = _free_ports(3)
+        self._ports = _free_ports(4)
         if self._secure:
             _make_certificate(self._home)
+            self._clients = Authority(self._home, "clients")
         (self._home / "server.properties").write_text(self._properties())
         scram = [f"--add-scram={name}=[name={USER},password={PASSWORD}]" for name in SCRAM] if self._secure else []
         done = self._java("kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", "server.properties", *scram)
@@ -173,13 +188,13 @@ class KafkaBroker:
         self._process = None
 
     def _properties(self) -> str:
-        plain, controller, secure = self._ports
+        plain, controller, secure, mutual = self._ports
         listeners = [f"PLAINTEXT://127.0.0.1:{plain}", f"CONTROLLER://127.0.0.1:{controller}"]
         advertised = [f"PLAINTEXT://127.0.0.1:{plain}"]
         values = dict(PROPERTIES)
         if self._secure:
-            listeners.append(f"SASL_SSL://127.0.0.1:{secure}")
-            advertised.append(f"SASL_SSL://localhost:{secure}")
+            listeners += [f"SASL_SSL://127.0.0.1:{secure}", f"SSL://127.0.0.1:{mutual}"]
+            advertised += [f"SASL_SSL://localhost:{secure}", f"SSL://localhost:{mutual}"]
             login = "org.apache.kafka.common.security.plain.PlainLoginModule"
             values |= {
                 f"listener.name.sasl_ssl.{name.lower()}.sasl.jaas.config": f"{SCRAM_LOGIN} required;" for name in SCRAM
@@ -188,6 +203,9 @@ class KafkaBroker:
                 "ssl.keystore.type": "PKCS12",
                 "ssl.keystore.location": "broker.p12",
                 "ssl.keystore.password": PASSWORD,
+                "listener.name.ssl.ssl.client.auth": "required",
+                "listener.name.ssl.ssl.truststore.type": "PEM",
+                "listener.name.ssl.ssl.truststore.location": str(self.clients.file),
                 "sasl.enabled.mechanisms": ",".join(("PLAIN", *SCRAM)),
                 "listener.name.sasl_ssl.plain.sasl.jaas.config": f'{login} required user_{USER}="{PASSWORD}";',
             }
@@ -205,7 +223,7 @@ PROPERTIES = {
     "node.id": "1",
     "controller.listener.names": "CONTROLLER",
     "inter.broker.listener.name": "PLAINTEXT",
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL",
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL",
     "auto.create.topics.enable": "false",
     "offsets.topic.replication.factor": "1",
     "offsets.topic.num.partitions": "1",

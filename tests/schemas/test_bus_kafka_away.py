@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from schemas.bus.kafka import KafkaConsumer, KafkaProducer, verify_topic
 from schemas.bus.port import Producer
 from schemas.errors import BusMismatch, BusUnavailable
 from schemas.settings import KafkaSettings
+from tests.rigs.certificates import Authority
 from tests.rigs.kafka_broker import PASSWORD, USER, KafkaBroker
 from tests.schemas.bus_contract import SECONDS, Reading, eventually, publish, values
 from tests.schemas.kafka_bus import REAL_BROKER, KafkaBus
@@ -138,6 +140,54 @@ def test_records_pass_over_tls_with_a_password(secure: KafkaSettings, mechanism:
     try:
         publish(bus.producer("t"), 0, ["secret"])
         assert values(Reading(bus.consumer("t")).take(1)) == ["secret"]
+    finally:
+        bus.close()
+
+
+@pytest.fixture
+def mutual(kafka_broker: KafkaBroker) -> KafkaSettings:
+    own = kafka_broker.clients.issue("contrail-kube")
+    return KafkaSettings(
+        bootstrap_servers=kafka_broker.mutual_servers,
+        security_protocol="SSL",
+        ssl_cafile=str(kafka_broker.certificate),
+        ssl_certfile=str(own.certificate),
+        ssl_keyfile=str(own.key),
+        connect_timeout=1.0,
+    )
+
+
+def test_records_pass_over_tls_with_a_client_certificate(mutual: KafkaSettings) -> None:
+    bus = KafkaBus(mutual)
+    try:
+        publish(bus.producer("t"), 0, ["secret"])
+        assert values(Reading(bus.consumer("t")).take(1)) == ["secret"]
+    finally:
+        bus.close()
+
+
+def test_case_51_a_client_certificate_that_is_refused_or_missing_is_named(
+    mutual: KafkaSettings, tmp_path: Path
+) -> None:
+    stranger = Authority(tmp_path).issue("stranger")
+    with pytest.raises(BusUnavailable, match=r"may refuse the certificate .*stranger\.pem"):
+        KafkaProducer(replace(mutual, ssl_certfile=str(stranger.certificate), ssl_keyfile=str(stranger.key)), "t", 1)
+    with pytest.raises(BusUnavailable, match="may refuse an anonymous client"):
+        KafkaProducer(replace(mutual, ssl_certfile="", ssl_keyfile=""), "t", 1)
+
+
+def test_case_51_a_rotated_client_certificate_is_used_by_whoever_connects_next(
+    mutual: KafkaSettings, kafka_broker: KafkaBroker, tmp_path: Path
+) -> None:
+    """The files are read at each opening: a term of leadership, a reopening, a start."""
+    own = Authority(tmp_path).issue("expired")
+    rotated = replace(mutual, ssl_certfile=str(own.certificate), ssl_keyfile=str(own.key))
+    with pytest.raises(BusUnavailable):
+        KafkaProducer(rotated, "t", 1)
+    own.replace(kafka_broker.clients.issue("fresh"))
+    bus = KafkaBus(rotated)
+    try:
+        publish(bus.producer("t"), 0, ["secret"])
     finally:
         bus.close()
 
