@@ -20,12 +20,13 @@ from schemas.codec import decode
 from schemas.errors import KubernetesForbidden
 from schemas.events import Op
 from schemas.health import Health
-from tests.rigs.kubernetes import Access, ApiError, KubernetesCluster, Options
+from tests.rigs.kubernetes import USER, Access, ApiError, KubernetesCluster, Options
 from tests.watchers.folded import Folded
 from tests.watchers.memory_bus import MemoryBus
 from tests.watchers.patience import eventually
 from tests.watchers.proxy import Proxy
 from tests.watchers.watching import Watching, watching
+from watchers import lister
 from watchers.connection import Connection, from_kubeconfig
 from watchers.kinds import BUILT_IN, KINDS, OPTIONAL, Kind
 from watchers.kinds import namespace as namespaces
@@ -294,6 +295,113 @@ def test_a_right_on_leases_that_is_missing_is_named(
             epochs.next("Pod")
     assert "CONTRAIL_KUBE_WATCHERS_EPOCH_FILE" in str(refused.value)
     connection.close()
+
+
+def test_case_18_credentials_that_are_rotated_while_watching(own_cluster: KubernetesCluster, tmp_path: Path) -> None:
+    """One watcher has a token, one a certificate; the server takes new ones only, the files hold them a while later."""
+    admin, token, certificate = own_cluster.admin, tmp_path / "token", own_cluster.certificate
+    assert certificate is not None
+    token.write_text(own_cluster.token)
+    binding = {
+        "metadata": {"name": "rotated"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": USER}],
+    }
+    admin.request("POST", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", binding)
+
+    def load(name: str, **user: object) -> Callable[[], Configuration]:
+        path = admin.write_kubeconfig(tmp_path / name)
+        content = json.loads(path.read_text())
+        content["users"][0]["user"] = {key.replace("_", "-"): str(value) for key, value in user.items()}
+        path.write_text(json.dumps(content))
+        return from_kubeconfig(str(path))
+
+    by_token = load("by-token", tokenFile=token)
+    by_certificate = load("by-cert", client_certificate=certificate.certificate, client_key=certificate.key)
+    with (
+        watching(by_token, None, epoch_file=str(tmp_path / "one")) as one,
+        watching(by_certificate, None, epoch_file=str(tmp_path / "other")) as other,
+    ):
+        _create(admin, "default", "before")
+        for run in (one, other):
+            run.settled(_uids(admin))
+        fresh_token, fresh_certificate = own_cluster.rotate()
+        own_cluster.kill_apiserver()
+        own_cluster.start_apiserver()
+        for run in (one, other):
+            eventually(lambda run=run: "401" in run.health.why_not_ready().get("Pod", ""), within=20)  # type: ignore[misc]
+        _create(admin, "default", "meanwhile")
+        token.write_text(fresh_token)
+        certificate.replace(fresh_certificate)
+        for run in (one, other):
+            run.settled(_uids(admin))
+            run.ready()
+
+
+@contextmanager
+def _served(admin: Access, file: Path) -> Iterator[None]:
+    """A CRD, until the block ends."""
+    definition = yaml.safe_load(file.read_text())
+    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    name = f"{path}/{definition['metadata']['name']}"
+    admin.request("POST", path, definition)
+    try:
+        yield
+    finally:
+        admin.request("DELETE", name)
+        eventually(lambda: not admin.succeeds(name), within=20)
+
+
+CRDS = (Path(__file__).parent / "kinds" / "nad-crd.yaml", ROLE.parent / "servicechain-crd.yaml")
+"""Of the optional kinds, in their order."""
+SPECS: dict[str, Any] = {
+    "NetworkAttachmentDefinition": {"config": "{}"},
+    "ServiceChain": {
+        "left": {"networkAttachmentDefinition": {"name": "inside"}},
+        "right": {"networkAttachmentDefinition": {"name": "outside"}},
+        "services": [{"name": "fw", "mode": "in-network", "podSelector": {"matchLabels": {"app": "fw"}}}],
+    },
+}
+
+
+def test_crds_that_are_installed_and_removed_while_watching(
+    kubernetes_cluster: KubernetesCluster, kubernetes_namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lister, "ABSENT_SECONDS", 0.3)
+    admin = kubernetes_cluster.admin
+
+    def make(kind: Kind, name: str) -> None:
+        collection = f"{kind.discovery_path}/namespaces/{kubernetes_namespace}/{kind.resource}"
+        body = {"apiVersion": kind.api_version, "kind": kind.name, "metadata": {"name": name}, "spec": SPECS[kind.name]}
+        eventually(lambda: admin.succeeds(collection))
+        admin.request("POST", collection, body)
+
+    def absent() -> bool:
+        notes = run.health.notes()
+        return all("not served" in notes.get(kind.name, "") for kind in OPTIONAL)
+
+    with watching(_load(admin, tmp_path), tmp_path, kinds=(pods.KIND, *OPTIONAL)) as run:
+        run.ready()
+        eventually(absent)
+        with _served(admin, CRDS[0]), _served(admin, CRDS[1]):
+            for kind in OPTIONAL:
+                make(kind, "first")
+            for kind in OPTIONAL:
+                run.settled(_uids(admin, kind.path), kind.name)
+                assert run.folded().uids(kind.name) != set()
+            eventually(lambda: run.health.notes() == {})
+        # Kubernetes deletes the objects of a CRD, and says so, before it stops to serve the kind.
+        eventually(absent)
+        assert run.health.why_not_ready() == {}
+        assert [run.folded().uids(kind.name) for kind in OPTIONAL] == [set(), set()]
+        ended = {kind.name: run.snapshots(kind.name) for kind in OPTIONAL}
+        _create(admin, kubernetes_namespace, "goes-on")
+        run.settled(_uids(admin))
+        assert {kind.name: run.snapshots(kind.name) for kind in OPTIONAL} == ended, "no listing said that all is gone"
+        kind = OPTIONAL[1]
+        with _served(admin, CRDS[1]):
+            make(kind, "second")
+            run.settled(_uids(admin, kind.path), kind.name)
 
 
 def test_a_server_with_another_authority_is_not_trusted(kubernetes_cluster: KubernetesCluster, tmp_path: Path) -> None:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from .access import Access, ApiError
 from .binary import BuildFailed, binary_path, build, kubernetes_version, unavailable
-from .cluster import KubernetesCluster
+from .cluster import USER, KubernetesCluster
 from .options import CONTROLLERS, Options, Pace
 from .process import ClusterFailed, Component
 
 __all__ = [
     "CONTROLLERS",
+    "USER",
     "Access",
     "ApiError",
     "BuildFailed",

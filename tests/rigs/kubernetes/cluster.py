@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from console.ports import free_port
+from tests.rigs.certificates import Authority, Certificate
 
 from . import etcd, flags
 from .access import Access, ApiError, Json, grant
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
 PORT_ATTEMPTS = 5
+USER = "rotated"
+"""Has a token and a certificate, and no rights before a test grants some."""
 
 
 class KubernetesCluster:
@@ -40,6 +43,9 @@ class KubernetesCluster:
         self.directory = Path()
         self.kubeconfig = Path()
         """Of the administrator (group system:masters)."""
+        self.token = ""
+        self.certificate: Certificate | None = None
+        """Credentials of USER."""
         self._admin: Access | None = None
         self._binary = Path()
         self._token = secrets.token_hex(16)
@@ -102,6 +108,19 @@ class KubernetesCluster:
         """Let a frozen API server go on."""
         self.component("kube-apiserver").thaw()
 
+    def rotate(self) -> tuple[str, Certificate]:
+        """A new token and a new certificate of USER, the only ones that are taken from the next start on.
+
+        The certificate is of a new authority, as after a rotation of authorities.
+        """
+        token, folder = secrets.token_hex(16), self.directory / f"clients-{secrets.token_hex(4)}"
+        folder.mkdir()
+        lines = (f"{self._token},admin,admin,system:masters", f"{token},{USER},{USER}")
+        (self.directory / flags.TOKENS).write_text("".join(f"{line}\n" for line in lines))
+        authority = Authority(folder, "clients")
+        shutil.copy(authority.file, self.directory / flags.CLIENTS)
+        return token, authority.issue(USER)
+
     def compact(self) -> int:
         """Forget all history before now, in etcd and in the API server's cache; answers etcd's revision.
 
@@ -146,7 +165,7 @@ class KubernetesCluster:
 
     def _start_first_apiserver(self) -> None:
         """Choose a port; another one when somebody took it before the API server could."""
-        (self.directory / flags.TOKENS).write_text(f"{self._token},admin,admin,system:masters\n")
+        self.token, self.certificate = self.rotate()
         for attempt in range(PORT_ATTEMPTS):
             port = free_port()
             self._add("kube-apiserver", flags.apiserver(self.directory, port=port, options=self.options))

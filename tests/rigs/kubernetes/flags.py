@@ -11,6 +11,8 @@ from .options import Options
 
 ETCD_SOCKET = "etcd.sock"
 TOKENS = "tokens.csv"
+CLIENTS = "clients.pem"
+"""The authority whose certificates are taken from clients, by their common name."""
 CERTIFICATES = "certificates"
 AUTHORITY = f"{CERTIFICATES}/apiserver.crt"
 """The API server's own certificate and, after it, that of the authority that it made to sign it."""
@@ -52,6 +54,7 @@ def apiserver(directory: Path, *, port: int, options: Options) -> list[str]:
         f"--secure-port={port}",
         f"--cert-dir={directory / CERTIFICATES}",
         f"--token-auth-file={directory / TOKENS}",
+        f"--client-ca-file={directory / CLIENTS}",
         "--authorization-mode=RBAC",
         "--service-account-issuer=https://kubernetes.default.svc",
         f"--service-account-key-file={directory / KEY}",
