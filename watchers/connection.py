@@ -27,6 +27,8 @@ Load = Callable[[], Configuration]
 """Reads address and credentials, anew at each call; raises SettingsError when there are none."""
 USER_AGENT = "contrail-kube-watchers"
 ERROR_BODY_BYTES = 4096
+POOL = 100
+"""Connections that may stay open when idle: each kind lists and watches, all at once at the start."""
 
 
 def from_kubeconfig(path: str = "", context: str = "") -> Load:
@@ -159,6 +161,7 @@ class Connection:
 
     def _loaded(self) -> tuple[Configuration, urllib3.PoolManager]:
         configuration = self._load()
+        configuration.connection_pool_maxsize = POOL
         return configuration, RESTClientObject(configuration).pool_manager
 
     def _refusal(self, response: urllib3.BaseHTTPResponse, doing: str, generation: int) -> Exception:

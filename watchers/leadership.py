@@ -69,7 +69,7 @@ class Leadership:
         """Take the Lease if it is free, or if its holder has not renewed it for as long as it is good for."""
         sent = self._clock()
         try:
-            self._lease.swap(self._take)
+            self._lease.swap(self._take, urgent=True)
         except NotLeading:
             return False
         self._trusted_until = sent + self.tempo.trust
@@ -84,7 +84,7 @@ class Leadership:
         while not stop.wait(self.tempo.renewal):
             sent = self._clock()
             try:
-                self._lease.swap(self._renew)
+                self._lease.swap(self._renew, urgent=True)
             except NotLeading as error:
                 self._trusted_until = -math.inf
                 logger.warning("not leading any more: %s", error)
@@ -98,7 +98,7 @@ class Leadership:
         """Let the next one lead at once; best effort."""
         self._trusted_until = -math.inf
         try:
-            self._lease.swap(self._leave)
+            self._lease.swap(self._leave, urgent=True)
         except KubernetesUnavailable as error:
             logger.warning("%s could not be released, the next leader waits for its end: %s", self._lease, error)
 

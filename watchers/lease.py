@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, TypeVar
 
 from schemas.errors import KubernetesForbidden, KubernetesUnavailable
@@ -26,8 +27,7 @@ class Lease:
         self._namespace = namespace
         self._name = name
         self._timeout = timeout
-        # Threads of one process would only lose their swaps to each other.
-        self._lock = threading.Lock()
+        self._turn = threading.Lock()
         self._seen: Json = {}
 
     def __str__(self) -> str:
@@ -44,13 +44,16 @@ class Lease:
         self._seen = lease
         return lease if status == 200 else None
 
-    def swap(self, change: Callable[[Json], T]) -> T:
+    def swap(self, change: Callable[[Json], T], *, urgent: bool = False) -> T:
         """Change the newest Lease; what `change` returned for the one that was accepted.
+
+        Threads take turns, since they would only lose their swaps to each other; one that is `urgent` does not
+        wait for its turn, which may be far off while the API server is slow.
 
         `change` works on the object in place, perhaps several times; metadata, its annotations and spec are there.
         What it raises ends the swap, and nothing is written.
         """
-        with self._lock:
+        with nullcontext() if urgent else self._turn:
             for _ in range(TRIES):
                 lease = self.look()
                 fresh = lease or {

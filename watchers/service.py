@@ -43,6 +43,8 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 CLUSTER, LEASE = "cluster", "lease"
+LEASE_SECONDS = 5.0
+"""For a renewal that is under way when its term ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +167,8 @@ class _Service:
                 self.lead(register, stamp, leads=leadership.holds, lost=lost)
             finally:
                 over.set()
-                keeper.join()
-                if leadership.holds():  # else the API server is away, or another leads
+                keeper.join(LEASE_SECONDS)
+                if leadership.holds() and not keeper.is_alive():  # else the API server is away, or another leads
                     leadership.release()
             if self.once and lost.is_set() and not self.stop.is_set():
                 leader = leadership.leader or "nobody"

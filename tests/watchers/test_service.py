@@ -90,6 +90,24 @@ def test_stopping_ends_idle_watches_at_once(tmp_path: Path) -> None:
     assert run.bus.producer.closed
 
 
+def test_case_99_stopping_does_not_wait_for_an_api_server_that_is_frozen(tmp_path: Path) -> None:
+    thaw = threading.Event()
+
+    def frozen(request: Request) -> Reply:
+        thaw.wait(30)
+        return Reply(status=500)
+
+    with FakeCluster() as cluster:
+        cluster.put(namespace("shop"), "namespaces")
+        with watching(cluster.api.load, None, kinds=KINDS, lease_seconds=1.5, resync_seconds=1.0) as run:
+            run.ready()
+            cluster.api.script = frozen
+            time.sleep(1.2)  # until every kind waits for its turn to take an epoch
+            began = time.monotonic()
+        assert time.monotonic() - began < 8
+        thaw.set()
+
+
 def test_case_43_a_bus_that_is_away_for_long_loses_nothing(tmp_path: Path) -> None:
     with FakeCluster() as cluster, watching(cluster.api.load, tmp_path, room=100) as run:
         run.ready()
