@@ -178,10 +178,16 @@ def test_an_unreachable_database_is_named_once_and_waited_for(log: Path) -> None
         text=True,
     )
     try:
-        time.sleep(2.0)
+        assert process.stderr is not None
+        said = ""
+        while "is away" not in said:
+            line = process.stderr.readline()
+            assert line, f"it ended: {said}"
+            said += line
+        time.sleep(1.0)
         assert process.poll() is None, "no crash loop"
         process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=30)
+        said += process.communicate(timeout=30)[1]
     finally:
         process.kill()
     assert process.returncode == 0
