@@ -59,6 +59,7 @@ class Publisher:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         metrics.ROOM.set(room)
+        metrics.PENDING.set_function(self._waiting)
         self._producer = producer
         self._leads = leads
         self._reopen = reopen
@@ -125,8 +126,7 @@ class Publisher:
     @property
     def idle(self) -> bool:
         """Whether all that was taken is durable (or was lost, and then a listing was asked for)."""
-        with self._changed:
-            return not self._on_its_way and not len(self._pending)
+        return not self._waiting()
 
     def run(self) -> None:
         """Send until `close`; raises what another try would not mend (BusMismatch)."""
@@ -147,8 +147,14 @@ class Publisher:
         self._abandoned.set()
         thread.join(FLUSH_SECONDS)
         self._producer.close()
+        metrics.PENDING.set_function(lambda: 0.0)
         with self._changed:
             return self._unsent + len(self._pending)
+
+    def _waiting(self) -> int:
+        """How many were taken and are not known to be durable."""
+        with self._changed:
+            return self._on_its_way + len(self._pending)
 
     def _gathered(self) -> list[Entry] | None:
         """What waits; blocks until something does. None at the end."""
@@ -158,13 +164,11 @@ class Publisher:
                 if self._closing or self._abandoned.is_set():
                     return None
                 self._health.beat("publisher", within=ALIVE_SECONDS)
-                metrics.PENDING.set(0)
                 self._changed.wait(TICK * 10)
             if self._abandoned.is_set():
                 return None
             taken = self._pending.take()
             self._on_its_way = len(taken)
-            metrics.PENDING.set(len(taken))
             self._changed.notify_all()
         return taken
 

@@ -16,6 +16,7 @@ from schemas.bus.port import Producer
 from schemas.errors import SnapshotHeld
 from schemas.events import Source
 from schemas.health import Health
+from watchers import metrics
 from watchers.connection import Connection
 from watchers.kinds import Kind
 from watchers.ledger import Stopped
@@ -110,6 +111,7 @@ class Term:
         for kind in self._kinds:
             self._health.ready(kind.name)
             self._health.note(kind.name, "")
+            metrics.SILENCE.labels(kind.name).set_function(lambda: 0.0)  # who stands by hears nothing, and is well
         self._health.ready(BUS)
 
     def _settled(self) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
+from prometheus_client import REGISTRY
 
 from schemas.events import ChangeEvent, Op, Source, change
 from schemas.health import Health
@@ -115,6 +116,7 @@ def test_case_43_a_full_buffer_holds_up_new_objects_but_not_known_ones() -> None
         running.offer("b")
         assert running.offer("a", 2, patience=lambda: False)
         assert not running.offer("c", patience=lambda: False)
+        assert REGISTRY.get_sample_value("contrail_kube_watchers_pending") == 3.0, "one of them is on its way"
         blocked = threading.Thread(target=lambda: running.offer("c"))
         blocked.start()
         assert blocked.is_alive()
