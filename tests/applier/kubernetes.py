@@ -79,9 +79,10 @@ class KubernetesInStore:
         with self.engine.begin() as connection:
             connection.execute(_EPOCH, {"cluster": self.cluster, "kind": kind, "state": state, "seconds": seconds})
 
-    def namespace(self, name: str) -> tuple[Desired, ...]:
+    def namespace(self, name: str, *, isolated: bool = False) -> tuple[Desired, ...]:
         """A namespace."""
-        return self._put("Namespace", "", name, NamespaceRecord(), uid=uid_of("", name))
+        annotations = {"opencontrail.org/isolation": "true"} if isolated else {}
+        return self._put("Namespace", "", name, NamespaceRecord(annotations=annotations), uid=uid_of("", name))
 
     def pod(
         self, namespace: str, name: str, *, uid: str = "", node: str = "node-1", **body: Any

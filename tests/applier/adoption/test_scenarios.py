@@ -137,6 +137,30 @@ def test_a_pod_in_a_network_of_its_own_stays_there_untouched(
     assert interface["virtual_network_refs"][0]["to"] == network
 
 
+def test_an_isolated_namespace_is_taken_over_with_its_network_and_its_pods(
+    contrail: ContrailSimulator, predecessor: KubeManager, kubernetes: KubernetesInStore
+) -> None:
+    cluster(predecessor)
+    predecessor.namespace("vault", isolated=True)
+    network = predecessor.find("virtual-network", DOMAIN, "k8s-vault", "k8s-vault-pod-network")
+    name = [DOMAIN, "k8s-vault", "k8s-vault-pod-network"]
+    pod = predecessor.pod("vault", "safe-0", uid=uid_of("k8s", "safe-0"), network=name)
+    (address,) = contrail.objects("instance-ip")
+    tell(kubernetes)
+    kubernetes.namespace("vault", isolated=True)
+    kubernetes.pod("vault", "safe-0", uid=uid_of("k8s", "safe-0"))
+    outlook, _ = adopt(kubernetes, contrail)
+    found = verdicts(outlook)
+    assert {found[each] for each in (network, pod.machine, pod.interface, pod.address)} == {"kept"}
+    with applying(kubernetes.desired, contrail):
+        until_applied(kubernetes.desired)
+    (interface,) = contrail.objects("virtual-machine-interface")
+    assert (interface["uuid"], interface["virtual_network_refs"][0]["to"]) == (pod.interface, name)
+    (after,) = contrail.objects("instance-ip")
+    assert after["instance_ip_address"] == address["instance_ip_address"]
+    assert network in all_uuids(contrail, "virtual-network")
+
+
 def test_what_is_left_of_namespaces_and_pods_goes_and_makes_room(
     contrail: ContrailSimulator, predecessor: KubeManager, kubernetes: KubernetesInStore
 ) -> None:
