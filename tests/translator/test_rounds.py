@@ -145,16 +145,3 @@ def test_an_object_that_breaks_the_model_is_never_stored(translations: dict[str,
     summary = World(backend.store).tell(namespace())
     assert [each.error_class for each in summary.dead_letters] == ["ModelError"]
     assert backend.dump()["objects"] == {}
-
-
-def test_any_other_error_stops_the_process_and_leaves_the_store_as_it_was(translations: dict[str, object]) -> None:
-    def defect(namespace_: Resource, view: View) -> tuple[Desired, ...]:
-        raise KeyError("a defect of ours")
-
-    translations["Namespace"] = defect
-    backend = MemoryBackend()
-    world = World(backend.store)
-    before = backend.dump()
-    with pytest.raises(KeyError):
-        world.tell(namespace())
-    assert backend.dump() == before
