@@ -16,25 +16,29 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 
 from schemas.errors import SettingsError
 
+START = "start"
+
 
 class Health:
-    """What the parts of one process say of themselves; thread-safe."""
+    """What the parts of one process say of themselves; thread-safe. Not ready until the first of them has spoken."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._waiting: dict[str, str] = {}
+        self._waiting: dict[str, str] = {START: "nothing is known yet"}
         self._notes: dict[str, str] = {}
         self._beats: dict[str, tuple[float, float]] = {}
 
     def not_ready(self, part: str, reason: str) -> None:
         """The part cannot serve, for this reason (shown to whoever asks)."""
         with self._lock:
+            self._waiting.pop(START, None)
             self._waiting[part] = reason
 
     def ready(self, part: str) -> None:
         """The part serves."""
         with self._lock:
+            self._waiting.pop(START, None)
             self._waiting.pop(part, None)
 
     def note(self, part: str, text: str) -> None:

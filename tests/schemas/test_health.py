@@ -34,8 +34,17 @@ def test_readiness_names_the_part_and_the_reason() -> None:
         assert get(server, "/readyz") == (200, "ok\n")
 
 
+def test_a_process_of_which_no_part_has_spoken_is_not_ready() -> None:
+    health = Health()
+    with HealthServer(health, registry=CollectorRegistry()) as server:
+        assert get(server, "/readyz") == (503, "start: nothing is known yet\n")
+        health.ready("database")
+        assert get(server, "/readyz") == (200, "ok\n")
+
+
 def test_a_note_is_told_and_leaves_readiness_alone() -> None:
     health = Health()
+    health.ready("database")
     with HealthServer(health, registry=CollectorRegistry()) as server:
         health.note("audit", "3 orphans are more than the budget")
         assert get(server, "/readyz") == (200, "ok\nnote on audit: 3 orphans are more than the budget\n")
