@@ -34,6 +34,8 @@ from translator.settings import TranslatorSettings
 
 pytestmark = [pytest.mark.postgres, pytest.mark.process]
 OFFSETS = "SELECT sum(next_offset) FROM consumer_offset"
+NOBODY = 1
+"""A port on which nothing listens."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,12 @@ class Scene:
 
 @contextmanager
 def both(
-    log: Log, database_url: str, *, store: Engine | None = None, statement_timeout: float = 30.0
+    log: Log,
+    database_url: str,
+    *,
+    store: Engine | None = None,
+    statement_timeout: float = 30.0,
+    batch_records: int = 10,
 ) -> Iterator[Scene]:
     """Translator and applier in threads, with small batches; the simulated API is slow enough to be in the middle."""
     database = DatabaseSettings(url=database_url, statement_timeout=statement_timeout, connect_timeout=1.0)
@@ -100,7 +107,7 @@ def both(
         translating = TranslatorServiceSettings(
             bus=BusSettings(directory=log.folder, partitions=PARTITIONS),
             database=database,
-            translator=TranslatorSettings(batch_records=10, migrate=False),
+            translator=TranslatorSettings(batch_records=batch_records, migrate=False),
         )
         translator = Translator(translating, health=told[0])
         applying = ApplierServiceSettings(
@@ -236,10 +243,17 @@ def test_case_52_a_replica_that_lacks_the_last_commits_takes_over_and_they_are_d
         url = first.start().ensure_database("store")
         engine = connect(DatabaseSettings(url=url), application="tests")
         migrate(engine)
-        with Proxy(first.port) as proxy, both(log, url.replace(f":{first.port}/", f":{proxy.port}/")) as scene:
-            scene.until(lambda: scalar(engine, OFFSETS) > log.end // 3)
+        with (
+            Proxy(first.port) as proxy,
+            both(log, url.replace(f":{first.port}/", f":{proxy.port}/"), batch_records=2) as scene,
+        ):
+            scene.until(lambda: scalar(engine, OFFSETS))
+            proxy.target = NOBODY
+            proxy.cut()  # so that the copy lags behind, however long copying takes
+            copied = scalar(engine, OFFSETS)
             _back_up(first, folder / "replica")
-            scene.until(lambda: scalar(engine, OFFSETS) > log.end * 2 // 3)
+            proxy.target = first.port
+            scene.until(lambda: scalar(engine, OFFSETS) > copied + 20)
             lost = scalar(engine, OFFSETS)
             first.kill()
             found = connect(DatabaseSettings(url=replica.start().url("store")), application="tests")
