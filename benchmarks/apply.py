@@ -85,23 +85,26 @@ class Api:
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """One run: objects/s of the applier and of the bare loop, calls per pod, CPU seconds of each by process."""
+    """One run: objects/s of the applier and of both bare loops, calls per pod, CPU seconds of each by process."""
 
     applied: float
     bare: float
+    plain: float
     calls: float
     applied_cpu: Mapping[str, float]
     bare_cpu: Mapping[str, float]
 
 
 def _print_speed(api: Api, pods: int, runs: Sequence[Speed]) -> None:
-    applied, bare, calls = (
-        statistics.median(getattr(run, what) for run in runs) for what in ("applied", "bare", "calls")
+    applied, bare, plain, calls = (
+        statistics.median(getattr(run, what) for run in runs) for what in ("applied", "bare", "plain", "calls")
     )
     ratio = statistics.median(run.applied / run.bare for run in runs)
+    plain_ratio = statistics.median(run.applied / run.plain for run in runs)
     print(
         f"API {api}, {pods} pods: {applied:.0f} objects/s, bare loop {bare:.0f} objects/s, "
-        f"ratio {ratio:.2f}, {calls:.2f} calls per pod"
+        f"ratio {ratio:.2f}; with requests.Session {plain:.0f} objects/s, ratio {plain_ratio:.2f}; "
+        f"{calls:.2f} calls per pod"
     )
     for who, measured in (
         ("applier", [run.applied_cpu for run in runs]),
@@ -131,8 +134,12 @@ def _speed(server: EmbeddedPostgres, run: int, options: argparse.Namespace, coun
         with here.apply():
             here.bootstrap()
         bare, bare_cpu = _timed(here, lambda: bare_loop(here, pods, reads=calls - OBJECTS * count))
+    with site(server, f"plain_{run}", concurrency=options.concurrency, latency=api.latency, work=api.work) as here:
+        with here.apply():
+            here.bootstrap()
+        plain = bare_loop(here, pods, reads=calls - OBJECTS * count, plain=True)
     objects = OBJECTS * count
-    return Speed(objects / seconds, objects / bare, calls / count, applied_cpu, bare_cpu)
+    return Speed(objects / seconds, objects / bare, objects / plain, calls / count, applied_cpu, bare_cpu)
 
 
 def _timed(here: Site, work: Callable[[], float]) -> tuple[float, dict[str, float]]:
