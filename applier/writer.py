@@ -21,7 +21,7 @@ from applier.outcome import Call, Outcome, Verdict, classify, is_address_refused
 from applier.owners import ROUTER, Found, Owners
 from applier.rows import Row
 from schemas.contrail import wire
-from schemas.contrail.objects import LINK, ContrailObject, Json, Link, joined
+from schemas.contrail.objects import LINK, ContrailObject, Json, Link, annotations_of, joined
 from schemas.errors import Fenced, ModelError
 
 logger = logging.getLogger(__name__)
@@ -56,11 +56,14 @@ class OwnerMark:
 
 def owner_of(live: Mapping[str, Json]) -> tuple[str, str] | None:
     """Owner and cluster in the annotations of an object of Contrail, '' for one that is missing; None for neither."""
-    pairs = (live.get("annotations") or {}).get("key_value_pair") or ()
-    found = {str(pair.get("key")): str(pair.get("value")) for pair in pairs}
-    if found.keys().isdisjoint(("owner", "cluster")):
+    return mark_of(annotations_of(live))
+
+
+def mark_of(pairs: Mapping[str, str]) -> tuple[str, str] | None:
+    """The same of annotations by key."""
+    if pairs.keys().isdisjoint(("owner", "cluster")):
         return None
-    return found.get("owner", ""), found.get("cluster", "")
+    return pairs.get("owner", ""), pairs.get("cluster", "")
 
 
 class Writer:
@@ -211,8 +214,7 @@ def _taken(desired: ContrailObject, why: str) -> Outcome:
 
 
 def _warn_of_another_address(desired: ContrailObject, address: str, outcome: Outcome) -> None:
-    pairs = (desired.properties.get("annotations") or {}).get("key_value_pair") or ()
-    said = {pair.get("key"): pair.get("value") for pair in pairs}
+    said = annotations_of(desired.properties)
     logger.warning(
         "%s of %s %s/%s had address %s and gets another one, so that the pod must be restarted: %s",
         f"{desired.type} {joined(desired.fq_name)}",

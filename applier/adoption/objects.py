@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from applier.rows import Alias
-from schemas.contrail.objects import FqName, Json, joined
+from applier.writer import mark_of
+from schemas.contrail.objects import FqName, Json, annotations_of, joined
 from schemas.contrail.shapes import reference_field
 
 PROJECT = "project"
@@ -38,16 +39,13 @@ class Live:
     @classmethod
     def of(cls, type_: str, item: Mapping[str, Json]) -> Live:
         """From an element of a list."""
-        found = (item.get("annotations") or {}).get("key_value_pair") or ()
-        pairs = {str(pair["key"]): "" if pair.get("value") is None else str(pair["value"]) for pair in found}
-        return cls(type_, item["uuid"], tuple(item["fq_name"]), item, item.get("parent_uuid") or "", pairs)
+        parent = item.get("parent_uuid") or ""
+        return cls(type_, item["uuid"], tuple(item["fq_name"]), item, parent, annotations_of(item))
 
     @property
     def mark(self) -> Mark | None:
         """Whose it says to be; None if it says nothing."""
-        if self.pairs.keys().isdisjoint(("owner", "cluster")):
-            return None
-        return self.pairs.get("owner", ""), self.pairs.get("cluster", "")
+        return mark_of(self.pairs)
 
     @property
     def made_at(self) -> float:
@@ -101,8 +99,7 @@ class Wanted:
 
     def pair(self, key: str) -> str:
         """An annotation's value, '' if it has none."""
-        pairs = (self.body["properties"].get("annotations") or {}).get("key_value_pair") or ()
-        return next((str(pair["value"]) for pair in pairs if pair["key"] == key), "")
+        return annotations_of(self.body["properties"]).get(key, "")
 
     def target(self, type_: str) -> str:
         """The store's uuid of the object of a type that it refers to, '' if there is none."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from applier.rows import Row, label
-from schemas.contrail.objects import Json, joined
+from schemas.contrail.objects import Json, annotations_of, joined
 
 
 class Problem(StrEnum):
@@ -45,8 +45,7 @@ class Live:
     @property
     def annotations(self) -> dict[str, str]:
         """Annotations by key."""
-        pairs = (self.fields.get("annotations") or {}).get("key_value_pair") or ()
-        return {str(pair.get("key")): str(pair.get("value")) for pair in pairs}
+        return annotations_of(self.fields)
 
 
 @dataclass(frozen=True, slots=True)

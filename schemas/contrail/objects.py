@@ -35,6 +35,12 @@ def parted(type_: str, name: str) -> FqName:
     return (name,) if type_ == _COLONED else tuple(name.split(":"))
 
 
+def annotations_of(fields: Mapping[str, Json]) -> dict[str, str]:
+    """Annotations by key, of an object's fields as Contrail gives them or as they are desired; '' for a null value."""
+    pairs = (fields.get("annotations") or {}).get("key_value_pair") or ()
+    return {str(pair["key"]): "" if pair.get("value") is None else str(pair["value"]) for pair in pairs}
+
+
 @dataclass(frozen=True, slots=True)
 class Reference:
     """One reference of an object: `type` and `fq_name` of the target, its uuid where known, link attribute."""
