@@ -24,7 +24,7 @@ from schemas.records import RECORD_OF_KIND
 
 MAGIC = b"\xc3\x01"
 HEADER_BYTES = len(MAGIC) + 8
-NEWEST = 2
+NEWEST = 3
 _NAMESPACE = "org.opencontrail.kube"
 
 

@@ -6,6 +6,14 @@ new Avro schema version (schemas/avro), and never changes its meaning.
 
 from __future__ import annotations
 
+from schemas.records.admin_network_policy import (
+    AdminNetworkPolicyRecord,
+    AdminPeer,
+    AdminPods,
+    AdminPort,
+    AdminRule,
+    BaselineAdminNetworkPolicyRecord,
+)
 from schemas.records.endpoint_slice import Endpoint, EndpointPort, EndpointSliceRecord
 from schemas.records.ingress import (
     IngressBackend,
@@ -38,6 +46,8 @@ Record = (
     | NetworkAttachmentDefinitionRecord
     | WorkloadRecord
     | ServiceChainRecord
+    | AdminNetworkPolicyRecord
+    | BaselineAdminNetworkPolicyRecord
 )
 """Any record that travels on the bus."""
 
@@ -52,6 +62,8 @@ RECORD_OF_KIND: dict[str, type[Record]] = {
     "IngressClass": IngressClassRecord,
     "NetworkAttachmentDefinition": NetworkAttachmentDefinitionRecord,
     "ServiceChain": ServiceChainRecord,
+    "AdminNetworkPolicy": AdminNetworkPolicyRecord,
+    "BaselineAdminNetworkPolicy": BaselineAdminNetworkPolicyRecord,
     "ReplicationController": WorkloadRecord,
     "ReplicaSet": WorkloadRecord,
     "Deployment": WorkloadRecord,
@@ -62,6 +74,12 @@ RECORD_OF_KIND: dict[str, type[Record]] = {
 
 __all__ = [
     "RECORD_OF_KIND",
+    "AdminNetworkPolicyRecord",
+    "AdminPeer",
+    "AdminPods",
+    "AdminPort",
+    "AdminRule",
+    "BaselineAdminNetworkPolicyRecord",
     "ChainNetwork",
     "ChainPort",
     "ChainService",

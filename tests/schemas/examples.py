@@ -8,6 +8,12 @@ from __future__ import annotations
 from schemas.events import ChangeEvent, Op, Source, change, marker
 from schemas.identity import ResourceKey
 from schemas.records import (
+    AdminNetworkPolicyRecord,
+    AdminPeer,
+    AdminPods,
+    AdminPort,
+    AdminRule,
+    BaselineAdminNetworkPolicyRecord,
     ChainNetwork,
     ChainPort,
     ChainService,
@@ -231,5 +237,48 @@ EVENTS |= {
         "ServiceChain",
         "opencontrail.org/v1alpha1",
         ServiceChainRecord(left=ChainNetwork(namespace="shop"), right=ChainNetwork(namespace="out")),
+    ),
+    "admin_network_policy": _example(
+        "AdminNetworkPolicy",
+        "policy.networking.k8s.io/v1alpha1",
+        AdminNetworkPolicyRecord(
+            priority=1000,
+            subject=AdminPods(namespace_selector=_SELECTOR),
+            ingress=(
+                AdminRule(
+                    action="Pass",
+                    peers=(AdminPeer(pods=AdminPods(namespace_selector=_SELECTOR, pod_selector=_SELECTOR)),),
+                    ports=(AdminPort(port_name="http"), AdminPort(protocol="UDP", port=53, end_port=54)),
+                    name="ünïcode",
+                ),
+                AdminRule(action="Deny", peers=(AdminPeer(pods=AdminPods()),)),
+            ),
+            egress=(
+                AdminRule(
+                    action="Allow",
+                    peers=(
+                        AdminPeer(domain_names=("*.example.org",)),
+                        AdminPeer(networks=("10.0.0.0/8", "fd00::/8")),
+                        AdminPeer(nodes=_SELECTOR),
+                    ),
+                    ports=(AdminPort(protocol="SCTP", port=9),),
+                ),
+            ),
+        ),
+        namespace="",
+    ),
+    "baseline_admin_network_policy": change(
+        op=Op.READ,
+        epoch=1,
+        key=ResourceKey("BaselineAdminNetworkPolicy", "", "default"),
+        uid="u-12",
+        resource_version="901",
+        source=SOURCE,
+        body=BaselineAdminNetworkPolicyRecord(
+            subject=AdminPods(pod_selector=_SELECTOR),
+            ingress=(AdminRule(action="Deny", peers=(AdminPeer(pods=AdminPods()),)),),
+            egress=(AdminRule(action="Deny", peers=(AdminPeer(networks=("0.0.0.0/0",)),)),),
+        ),
+        api_version="policy.networking.k8s.io/v1alpha1",
     ),
 }
