@@ -13,10 +13,11 @@ import msgspec
 from schemas.errors import Fenced
 from translator.diff import Change, Edge, StoredObject
 from translator.fold import Epoch
+from translator.notice import Notices, Place, Said
 from translator.resource import Head, Key, Position, Resource
 from translator.store import DeadLetter, EpochKey, Move, Progress, ResourceChanges, Seen, Sweep, Writes
 
-Place = tuple[str, str, int]
+Home = tuple[str, str, int]
 """(kind, topic, partition)."""
 
 
@@ -38,10 +39,11 @@ class Tables:
         self.offsets: dict[tuple[str, str, int], Progress] = {}
         self.epochs: dict[tuple[str, EpochKey], tuple[Epoch, int]] = {}
         self.resources: dict[Key, Resource] = {}
-        self.places: dict[Place, dict[Key, None]] = {}
+        self.places: dict[Home, dict[Key, None]] = {}
         self.reads: dict[Key, frozenset[Key]] = {}
         self.readers: dict[Key, dict[Key, None]] = {}
         self.wishes: dict[Key, dict[str, bytes]] = {}
+        self.notices: dict[Key, dict[Place, Said]] = {}
         self.objects: dict[str, StoredObject] = {}
         self.sources: dict[str, dict[Key, bytes]] = {}
         self.edges: dict[str, frozenset[Edge]] = {}
@@ -161,6 +163,10 @@ class MemorySession:
         """Objects that these resources want: digest by uuid."""
         return {key: dict(self._tables.wishes[key]) for key in resources if key in self._tables.wishes}
 
+    def notices(self, resources: Collection[Key]) -> dict[Key, Notices]:
+        """What the last translations of these resources noticed."""
+        return {key: dict(self._tables.notices[key]) for key in resources if key in self._tables.notices}
+
     def objects(self, uuids: Collection[str]) -> dict[str, StoredObject]:
         """Desired objects, absent ones included."""
         objects = self._tables.objects
@@ -184,6 +190,7 @@ class MemorySession:
         for change in sorted(writes.changes, key=lambda each: each.op != "delete"):
             self._save_change(change)
         self._save_sources(writes)
+        self._save_notices(writes)
         self._save_letters(writes)
         shards = sorted({change.row.shard for change in writes.changes})
         if shards:
@@ -225,6 +232,13 @@ class MemorySession:
             self._drop(tables.sources[uuid], key)
             self._drop(tables.wishes[key], uuid)
 
+    def _save_notices(self, writes: Writes) -> None:
+        stored = self._tables.notices
+        for resource, about, reason, said in writes.notices_told:
+            self._put(self._index(stored, resource), (about, reason), said)
+        for resource, about, reason in writes.notices_gone:
+            self._drop(stored[resource], (about, reason))
+
     def _save_letters(self, writes: Writes) -> None:
         stored = self._tables.letters
         for letter in writes.dead_letters:
@@ -258,7 +272,7 @@ def _head(resource: Resource) -> Head:
     return Head(resource.uid, resource.resource_version, resource.epoch, resource.digest, partition)
 
 
-def _place(resource: Resource) -> Place:
+def _place(resource: Resource) -> Home:
     position = resource.cause.position
     return resource.kind, position.topic, position.partition
 

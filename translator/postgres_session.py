@@ -17,6 +17,7 @@ from translator import statements as sql
 from translator.copying import NULL, binary, json_parameter, json_text, moment, text
 from translator.diff import Change, StoredObject
 from translator.fold import Epoch
+from translator.notice import Notices, Place, Said
 from translator.resource import BODY_OF_KIND, Cause, Head, Key, Position, Resource
 from translator.store import DeadLetter, EpochKey, Move, ResourceChanges, Seen, Sweep, Writes
 
@@ -103,6 +104,13 @@ class PostgresSession:
             found.setdefault(Key(resource), {})[uuid] = bytes(digest)
         return found
 
+    def notices(self, resources: Collection[Key]) -> dict[Key, Notices]:
+        """What the last translations of these resources noticed."""
+        found: dict[Key, dict[Place, Said]] = {}
+        for resource, about, reason, message, normal in self._some(sql.NOTICES, resources):
+            found.setdefault(Key(resource), {})[Key(about), reason] = Said(message, normal)
+        return dict(found)
+
     def objects(self, uuids: Collection[str]) -> dict[str, StoredObject]:
         """Desired objects, absent ones included."""
         return {
@@ -135,6 +143,7 @@ class PostgresSession:
         script.add(sql.REMOVE_SOURCES, [self._source(*each) for each in writes.sources_removed])
         script.add(sql.REMOVE_EDGES, [_edge(each, *edge) for each in writes.changes for edge in each.edges_removed])
         script.add(sql.REMOVE_READS, [(self._cluster, *each) for each in writes.reads_removed])
+        script.add(sql.REMOVE_NOTICES, [(self._cluster, *each) for each in writes.notices_gone])
         script.run()
 
     def _fill(self, writes: Writes, version: str) -> None:
@@ -172,6 +181,7 @@ class PostgresSession:
         changed = [{**self._source(u, k), "digest": f"\\x{digest.hex()}"} for u, k, digest in writes.sources_changed]
         script.add(sql.CHANGE_SOURCES, changed)
         script.add(sql.SAVE_EPOCHS, list(map(_epoch_row, writes.epochs.items())), topic=writes.topic)
+        script.add(sql.SAVE_NOTICES, [_notice_row(*each) for each in writes.notices_told])
         script.add(sql.SAVE_LETTERS, list(map(_letter_row, writes.dead_letters)))
         script.add(sql.SETTLE_LETTERS, self._settled(writes))
         shards = sorted({change.row.shard for change in writes.changes})
@@ -329,6 +339,10 @@ def _epoch_row(item: tuple[EpochKey, tuple[Epoch, int]]) -> dict[str, Any]:
     listed_at = moment(epoch.listed_at)
     told = {"revision": epoch.revision, "listed_at": None if listed_at == NULL else listed_at}
     return {**place, "epoch": epoch.epoch, "state": state, **told}
+
+
+def _notice_row(resource: Key, about: Key, reason: str, said: Said) -> dict[str, Any]:
+    return {"resource": resource, "about": about, "reason": reason, "message": said.message, "normal": said.normal}
 
 
 def _letter_row(letter: DeadLetter) -> dict[str, Any]:

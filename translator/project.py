@@ -12,6 +12,7 @@ from schemas.records import SettingsRecord
 from translator.fold_batch import Changed
 from translator.intake import letter
 from translator.merge import Before, Stored, Wishes, merge, moved
+from translator.notice import NONE, Notices
 from translator.resource import Cause, Key, list_keys
 from translator.rounds import Rounds, Translated
 from translator.store import Session, Writes
@@ -34,7 +35,7 @@ def project(
     readers = _readers(session, changed) if with_readers else set()
     subjects = [*changed, *sorted(readers)]
     known = [key for key in subjects if not (key in changed and changed[key].is_new)]
-    old_reads, before = session.reads(known), session.wishes(known)
+    old_reads, before, noticed = session.reads(known), session.wishes(known), session.notices(known)
     rounds = Rounds(session, settings, before)
     rounds.know({key: each.resource for key, each in changed.items()})
     rounds.load({*readers, *(read for reads in old_reads.values() for read in reads)})
@@ -42,6 +43,7 @@ def project(
     _gather_reads(translated, old_reads, writes)
     causes = _causes(changed, readers, old_reads)
     _gather_objects(session, rounds, translated, causes, before, writes)
+    _gather_notices(translated, noticed, writes)
     _gather_letters(rounds, translated, causes, writes)
 
 
@@ -68,6 +70,14 @@ def _gather_reads(translated: Translated, old_reads: Mapping[Key, frozenset[Key]
         if reads != old:
             writes.reads_added += [(key, read) for read in sorted(reads - old)]
             writes.reads_removed += [(key, read) for read in sorted(old - reads)]
+
+
+def _gather_notices(translated: Translated, before: Mapping[Key, Notices], writes: Writes) -> None:
+    """Those of a resource whose translation failed stay, as its objects do."""
+    for key, now in translated.notices.items():
+        was = before.get(key, NONE)
+        writes.notices_told += [(key, *place, said) for place, said in now.items() if was.get(place) != said]
+        writes.notices_gone += [(key, *place) for place in was if place not in now]
 
 
 def _gather_objects(

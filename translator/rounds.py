@@ -15,6 +15,7 @@ from schemas.errors import MalformedObject, ModelError, TranslationError
 from schemas.records import SettingsRecord
 from translator.diff import Wanted, wanted
 from translator.merge import Before
+from translator.notice import NONE, Notice, Notices, noticed
 from translator.resource import Key, Resource
 from translator.store import Session
 from translator.translate.registry import require_valid, translate
@@ -31,10 +32,11 @@ Failure = TranslationError | ModelError | MalformedObject
 
 
 class Translated(msgspec.Struct, frozen=True, gc=False):
-    """Per resource: what it wants by uuid, what it read, and why it could not be translated."""
+    """Per resource: what it wants by uuid, what it read, what it noticed, and why it could not be translated."""
 
     wishes: dict[Key, dict[str, Wanted]]
     reads: dict[Key, frozenset[Key]]
+    notices: dict[Key, Notices]
     failures: dict[Key, Failure]
 
 
@@ -75,7 +77,7 @@ class Rounds:
 
     def translate(self, keys: Collection[Key]) -> Translated:
         """Translate these resources; those that are gone want nothing and read nothing."""
-        done = Translated({}, {}, {})
+        done = Translated({}, {}, {}, {})
         self.load(keys)
         waiting = list(keys)
         for _ in range(MAX_ROUNDS):
@@ -95,11 +97,11 @@ class Rounds:
         """Translate one resource into `done`; returns what must be loaded first, empty if nothing."""
         resource = self._found[key]
         if resource is None:
-            done.wishes[key], done.reads[key] = {}, frozenset()
+            done.wishes[key], done.reads[key], done.notices[key] = {}, frozenset(), NONE
             return frozenset()
         view = View(self._settings, self._found, self._listed)
         try:
-            done.wishes[key] = self._wishes(resource, view)
+            done.wishes[key], done.notices[key] = self._wishes(resource, view)
         except NotLoaded as ask:
             return ask.keys
         except (TranslationError, ModelError, MalformedObject) as error:
@@ -111,12 +113,16 @@ class Rounds:
         done.reads[key] = frozenset(view.reads)
         return frozenset()
 
-    def _wishes(self, resource: Resource, view: View) -> dict[str, Wanted]:
+    def _wishes(self, resource: Resource, view: View) -> tuple[dict[str, Wanted], Notices]:
         before, home = self._before.get(resource.key, {}), resource.home
-        wishes = {}
-        for desired in translate(resource, view):
+        wishes, notices = {}, False
+        outcome = translate(resource, view)
+        for desired in outcome:
+            if isinstance(desired, Notice):
+                notices = True
+                continue
             wish = wanted(desired, home)
             if before.get(wish.uuid) != wish.digest:
                 require_valid(desired)
             wishes[wish.uuid] = wish
-        return wishes
+        return wishes, noticed(resource, outcome) if notices else NONE

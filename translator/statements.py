@@ -146,6 +146,23 @@ SELECT f.object_uuid::text, max(f.generation) FROM json_array_elements_text(%(ke
 JOIN object_diff f ON f.object_uuid = k.value::uuid GROUP BY f.object_uuid
 """
 
+NOTICES = """
+SELECT n.resource, n.about, n.reason, n.message, n.normal FROM json_array_elements(%(keys)s) k
+JOIN resource_notice n ON n.cluster = k.value ->> 0 AND n.resource = k.value ->> 1
+"""
+SAVE_NOTICES = """
+INSERT INTO resource_notice (cluster, resource, about, reason, message, normal)
+SELECT %(cluster)s, n.resource, n.about, n.reason, n.message, n.normal
+FROM json_to_recordset(%(rows)s) n(resource text, about text, reason text, message text, normal boolean)
+ON CONFLICT (cluster, resource, about, reason) DO UPDATE SET
+    message = excluded.message, normal = excluded.normal, since = now()
+"""
+REMOVE_NOTICES = """
+DELETE FROM resource_notice n USING json_array_elements(%(rows)s) k
+WHERE n.cluster = k.value ->> 0 AND n.resource = k.value ->> 1 AND n.about = k.value ->> 2
+    AND n.reason = k.value ->> 3
+"""
+
 MARK_ABSENT = """
 UPDATE desired_object d SET absent = true, generation = n.generation
 FROM json_to_recordset(%(rows)s) n(uuid uuid, generation bigint) WHERE d.uuid = n.uuid

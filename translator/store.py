@@ -16,6 +16,7 @@ import msgspec
 
 from translator.diff import Change, StoredObject
 from translator.fold import Epoch
+from translator.notice import Notices, Said
 from translator.resource import Cause, Head, Key, Position, Resource
 
 T = TypeVar("T")
@@ -93,6 +94,9 @@ class Writes(msgspec.Struct, kw_only=True):
     sources_removed: list[tuple[str, Key]] = []
     reads_added: list[tuple[Key, Key]] = []
     reads_removed: list[tuple[Key, Key]] = []
+    notices_told: list[tuple[Key, Key, str, Said]] = []
+    """(resource, about, reason) and what it says now."""
+    notices_gone: list[tuple[Key, Key, str]] = []
     epochs: dict[EpochKey, tuple[Epoch, int]] = {}
     dead_letters: list[DeadLetter] = []
     well_told: dict[Key, Position] = {}
@@ -134,6 +138,9 @@ class Session(Protocol):
 
     def wishes(self, resources: Collection[Key]) -> dict[Key, dict[str, bytes]]:
         """Objects that these resources want: digest by uuid."""
+
+    def notices(self, resources: Collection[Key]) -> dict[Key, Notices]:
+        """What the last translations of these resources noticed."""
 
     def objects(self, uuids: Collection[str]) -> dict[str, StoredObject]:
         """Desired objects, absent ones included."""

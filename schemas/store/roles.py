@@ -19,7 +19,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
         _READ_ALL,
         "INSERT, UPDATE ON consumer_offset",
         "INSERT, UPDATE, DELETE ON watch_epoch, k8s_resource, resource_read",
-        "INSERT, UPDATE, DELETE ON desired_object, desired_source, desired_edge",
+        "INSERT, UPDATE, DELETE ON desired_object, desired_source, desired_edge, resource_notice",
         "INSERT, UPDATE ON apply_state, dead_letter",
         "INSERT ON object_diff",
     ),

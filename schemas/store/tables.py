@@ -239,6 +239,20 @@ dead_letter = Table(
     comment="What could not be read or translated, with the reason; one row per position and resource.",
 )
 
+resource_notice = Table(
+    "resource_notice",
+    metadata,
+    Column("cluster", Text, primary_key=True),
+    Column("resource", Text, primary_key=True, comment="whose translation says it"),
+    Column("about", Text, primary_key=True, comment="the resource that it concerns"),
+    Column("reason", Text, primary_key=True, comment="for programs"),
+    Column("message", Text, nullable=False, comment="for a person"),
+    Column("normal", Boolean, nullable=False, server_default=text("false"), comment="nothing is wrong"),
+    Column("since", DateTime(timezone=True), nullable=False, server_default=_NOW),
+    Index("resource_notice_about_idx", "about", "cluster"),
+    comment="What translations decided that a user would want to know; replaced with each, gone with the resource.",
+)
+
 audit_run = Table(
     "audit_run",
     metadata,

@@ -115,4 +115,18 @@ LEFT JOIN apply_state a ON a.object_uuid = f.uuid
 WHERE f.resolved_at IS NULL
 """
 
-VIEWS = {"pod_address": POD_ADDRESS, "unapplied": UNAPPLIED, "pod_timeline": POD_TIMELINE, "drift": DRIFT}
+NOTICE = """
+CREATE VIEW notice AS
+SELECT
+    n.cluster, split_part(n.about, '/', 1) AS kind, split_part(n.about, '/', 2) AS namespace,
+    split_part(n.about, '/', 3) AS name, n.reason, n.message, n.normal, n.since, n.resource
+FROM resource_notice n
+"""
+
+VIEWS = {
+    "pod_address": POD_ADDRESS,
+    "unapplied": UNAPPLIED,
+    "pod_timeline": POD_TIMELINE,
+    "drift": DRIFT,
+    "notice": NOTICE,
+}

@@ -22,6 +22,7 @@ from schemas.records import (
     SettingsRecord,
 )
 from tests.applier.desired import DesiredStore
+from translator.notice import objects_of
 from translator.resource import NOWHERE, Cause, Key, Resource, canonical, digest_of, key_of
 from translator.translate.registry import require_valid, translate
 from translator.view import View
@@ -167,4 +168,4 @@ class KubernetesInStore:
         if resource.kind == "Pod":
             node = resource.body.node_name  # type: ignore[union-attr]
             found.setdefault(key_of("Node", "", node), None)
-        return translate(resource, View(self._settings, found, {}))
+        return tuple(objects_of(translate(resource, View(self._settings, found, {}))))

@@ -14,6 +14,7 @@ import yaml
 
 from schemas.contrail.objects import Desired
 from tests.translator.facts import SETTINGS
+from translator.notice import Notice, objects_of
 from translator.resource import BODY_OF_KIND, NOWHERE, Cause, Key, Resource, canonical, digest_of, key_of, list_keys
 from translator.translate.registry import require_valid, translate
 from translator.view import View
@@ -59,13 +60,15 @@ def given(case: dict[str, Any]) -> tuple[Resource, View]:
     return subject, View(settings, resources, listed)
 
 
-def wanted(case: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
-    """What the translation gives, as plain values, and what it read."""
+def wanted(case: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str], list[dict[str, Any]]]:
+    """What the translation gives, as plain values, what it read, and what it noticed."""
     subject, view = given(case)
-    objects = translate(subject, view)
+    outcome = translate(subject, view)
+    objects = objects_of(outcome)
     for each in objects:
         require_valid(each)
-    return [_plain(each) for each in objects], sorted(view.reads)
+    notices = [msgspec.to_builtins(each) for each in outcome if isinstance(each, Notice)]
+    return [_plain(each) for each in objects], sorted(view.reads), notices
 
 
 def _plain(desired: Desired) -> dict[str, Any]:
@@ -80,7 +83,10 @@ def main() -> None:
     """Write what is wanted into every file."""
     for path in sorted(FOLDER.glob("*.yaml")):
         case = yaml.safe_load(path.read_text())
-        case["wanted"], case["reads"] = wanted(case)
+        case["wanted"], case["reads"], notices = wanted(case)
+        case.pop("notices", None)
+        if notices:
+            case["notices"] = notices
         plain = msgspec.json.decode(msgspec.json.encode(case))  # without YAML's anchors for shared parts
         path.write_text(yaml.safe_dump(plain, sort_keys=False, width=120, default_flow_style=None))
         sys.stdout.write(f"{path.name}: {len(case['wanted'])} objects\n")

@@ -65,6 +65,11 @@ class MemoryBackend:
             "sources": {
                 (uuid, key): digest.hex() for uuid, keys in tables.sources.items() for key, digest in keys.items()
             },
+            "notices": {
+                (key, *place): (said.message, said.normal)
+                for key, notices in tables.notices.items()
+                for place, said in notices.items()
+            },
             "edges": {(uuid, *edge): True for uuid, edges in tables.edges.items() for edge in edges},
             "states": dict(tables.states),
             "diffs": {
@@ -133,6 +138,7 @@ class PostgresBackend:
                 1,
             ),
             "sources": self._table("SELECT object_uuid::text, resource, encode(digest, 'hex') FROM desired_source", 2),
+            "notices": self._table("SELECT resource, about, reason, message, normal FROM resource_notice", 3),
             "edges": self._table("SELECT from_uuid::text, to_uuid::text, relation, true FROM desired_edge", 3),
             "states": self._table("SELECT object_uuid::text, status, desired_generation FROM apply_state", 1),
             "diffs": self._table(

@@ -25,7 +25,7 @@ Told = tuple[ChangeEvent, ...]
 """One thing that happened: an event, or a delete and the create of the successor, which no order can part."""
 
 SQUASHED = "squashed"
-LASTING = ("objects", "sources", "edges", "reads")
+LASTING = ("objects", "sources", "edges", "reads", "notices")
 """Tables that do not depend on the way."""
 
 
@@ -107,7 +107,8 @@ class History:
         dump = self.backend.dump()
         alive = {uuid: row[:6] for uuid, row in dump["objects"].items() if not row[7]}
         edges = {edge: True for edge in dump["edges"] if edge[0] in alive}
-        return {"objects": alive, "sources": dump["sources"], "edges": edges, "reads": dump["reads"]}
+        same = {table: dump[table] for table in ("sources", "reads", "notices")}
+        return {"objects": alive, "edges": edges, **same}
 
     def changes(self, act: Callable[[], object]) -> list[tuple[str, str]]:
         """What the act writes: (op, type) of every changed object, in order."""
@@ -115,6 +116,10 @@ class History:
         act()
         diffs = self.backend.store.tables.diffs
         return [(diffs[key].op, diffs[key].row.type) for key in diffs if key not in before]
+
+    def notices(self) -> dict[tuple[str, str], str]:
+        """Messages by (about, reason)."""
+        return {place[1:]: message for place, (message, _) in self.backend.dump()["notices"].items()}
 
     def errors(self) -> list[str]:
         """Texts of the open dead letters."""

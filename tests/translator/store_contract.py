@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from schemas.contrail.objects import Desired
-from schemas.errors import Fenced
+from schemas.errors import Fenced, TranslationError
 from schemas.events import Op
 from tests.translator.facts import PARTITIONS, SETTINGS, TOPIC, begin, end, gone, namespace, node, pod, uid
 from tests.translator.rows import Backend, Dump
 from tests.translator.world import World
 from translator.batch import Rules, put_settings, renew, take
-from translator.resource import Resource
+from translator.notice import Notice, Outcome
+from translator.resource import Resource, key_of
 from translator.store import Session
 from translator.translate import registry
 from translator.view import View
@@ -426,6 +427,31 @@ class StoreContract:
         old = {"rules": rules, "old_version": world.rules.version}
         after = backend.store.run(lambda session: renew(session, **place, after=None, **old))  # type: ignore[arg-type]
         assert after is None
+
+    def test_notices_are_kept_replaced_and_gone_with_their_resource(
+        self, backend: Backend, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def notices(node_: Resource, view: View) -> tuple[Outcome, ...]:
+            address = node_.body.internal_address()  # type: ignore[union-attr]
+            if address == "192.168.0.9":
+                raise TranslationError("no node of ours")
+            notice = Notice("HasAddress", f"at {address}\t\\", about=key_of("Pod", "shop", "web-0"), normal=True)
+            return (Notice("Seen", "seen"), *((notice,) if address else ()))
+
+        monkeypatch.setitem(registry.TRANSLATIONS, "Node", notices)
+        world = World(backend.store)
+        world.tell(node(), node("n2", 2, address=""))
+        seen = {("Node//n1", "Node//n1", "Seen"): ("seen", False), ("Node//n2", "Node//n2", "Seen"): ("seen", False)}
+        place = ("Node//n1", "Pod/shop/web-0", "HasAddress")
+        assert backend.dump()["notices"] == {**seen, place: ("at 192.168.0.1\t\\", True)}
+        world.tell(node(version=3, address="192.168.0.3"))
+        assert backend.dump()["notices"] == {**seen, place: ("at 192.168.0.3\t\\", True)}
+        world.tell(node(version=4, address="192.168.0.9"))
+        assert backend.dump()["notices"] == {**seen, place: ("at 192.168.0.3\t\\", True)}, "as its objects stay"
+        world.tell(node(version=5, address=""), node("n2", 6, op=Op.DELETE))
+        assert backend.dump()["notices"] == {("Node//n1", "Node//n1", "Seen"): ("seen", False)}
+        world.tell(node(version=7, op=Op.DELETE))
+        assert backend.dump()["notices"] == {}
 
     def test_a_renewal_that_is_fenced_changes_nothing(self, backend: Backend) -> None:
         world = World(backend.store, with_settings=True)

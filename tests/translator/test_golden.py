@@ -10,22 +10,24 @@ import yaml
 
 from tests.translator.golden import FOLDER, given, wanted
 from translator.diff import wanted as as_wanted
+from translator.notice import objects_of
 from translator.translate.registry import translate
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.stem)
 def test_golden(path: Path) -> None:
     case = yaml.safe_load(path.read_text())
-    objects, reads = wanted(case)
+    objects, reads, notices = wanted(case)
     assert json.loads(json.dumps(objects)) == case["wanted"], case["says"]
     assert reads == case["reads"]
+    assert notices == case.get("notices", [])
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.stem)
 def test_objects_name_their_owner_and_stand_on_objects_of_ours(path: Path) -> None:
     """The audit knows own objects by these annotations; edges only lead to uuids that we compute."""
     subject, view = given(yaml.safe_load(path.read_text()))
-    for desired in translate(subject, view):
+    for desired in objects_of(translate(subject, view)):
         if desired.type == "link":
             continue
         pairs = {each["key"]: each["value"] for each in desired.properties["annotations"]["key_value_pair"]}  # type: ignore[union-attr]

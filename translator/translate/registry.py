@@ -7,11 +7,12 @@ from collections.abc import Callable
 from schemas.contrail.objects import ContrailObject, Desired
 from schemas.contrail.rules import check, check_link
 from schemas.events import ChangeEvent
+from translator.notice import Outcome
 from translator.resource import Resource
 from translator.translate import attachment, endpoint_slice, namespace, node, pod, service, settings
 from translator.view import View
 
-Translate = Callable[[Resource, View], tuple[Desired, ...]]
+Translate = Callable[[Resource, View], tuple[Outcome, ...]]
 
 TRANSLATIONS: dict[str, Translate] = {
     "Settings": settings.translate,
@@ -44,8 +45,8 @@ def require_well_formed(event: ChangeEvent) -> None:
         demand(event)
 
 
-def translate(resource: Resource, view: View) -> tuple[Desired, ...]:
-    """Objects and links that the resource asks for, in the translation's order.
+def translate(resource: Resource, view: View) -> tuple[Outcome, ...]:
+    """Objects and links that the resource asks for, and notices, in the translation's order.
 
     Raises TranslationError for what cannot be translated, NotLoaded when the view must load first.
     """
