@@ -19,6 +19,7 @@ from translator.resource import key_of
 from translator.translate.registry import TRANSLATIONS
 
 NOT_TRANSLATED = sorted(RECORD_OF_KIND.keys() - TRANSLATIONS.keys())
+CLUSTER_SCOPED = {"IngressClass", "AdminNetworkPolicy", "BaselineAdminNetworkPolicy"}
 
 
 @pytest.fixture(params=["memory", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -42,7 +43,7 @@ def told(kind: str, *, op: Op = Op.UPSERT, version: int = 5, epoch: int = 1) -> 
         op=op,
         epoch=epoch,
         resource_version=str(version),
-        namespace="" if kind == "IngressClass" else "shop",
+        namespace="" if kind in CLUSTER_SCOPED else "shop",
         uid=f"uid-{kind}",
         source=SOURCE,
         body=None if op is Op.DELETE else body,
@@ -51,7 +52,7 @@ def told(kind: str, *, op: Op = Op.UPSERT, version: int = 5, epoch: int = 1) -> 
 
 def key(kind: str) -> str:
     """The text key of what `told` tells of."""
-    return key_of(kind, "" if kind == "IngressClass" else "shop", "cart")
+    return key_of(kind, "" if kind in CLUSTER_SCOPED else "shop", "cart")
 
 
 def test_every_kind_becomes_a_row_and_none_of_these_an_object(backend: Backend) -> None:

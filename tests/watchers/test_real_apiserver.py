@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -352,7 +352,8 @@ def _served(admin: Access, file: Path) -> Iterator[None]:
         eventually(lambda: not admin.succeeds(name), within=20)
 
 
-CRDS = (Path(__file__).parent / "kinds" / "nad-crd.yaml", ROLE.parent / "servicechain-crd.yaml")
+HERE = Path(__file__).parent / "kinds"
+CRDS = (HERE / "nad-crd.yaml", ROLE.parent / "servicechain-crd.yaml", HERE / "anp-crd.yaml", HERE / "banp-crd.yaml")
 """Of the optional kinds, in their order."""
 SPECS: dict[str, Any] = {
     "NetworkAttachmentDefinition": {"config": "{}"},
@@ -361,6 +362,8 @@ SPECS: dict[str, Any] = {
         "right": {"networkAttachmentDefinition": {"name": "outside"}},
         "services": [{"name": "fw", "mode": "in-network", "podSelector": {"matchLabels": {"app": "fw"}}}],
     },
+    "AdminNetworkPolicy": {"priority": 1, "subject": {"namespaces": {}}},
+    "BaselineAdminNetworkPolicy": {"subject": {"namespaces": {}}},
 }
 
 
@@ -370,9 +373,10 @@ def test_crds_that_are_installed_and_removed_while_watching(
     monkeypatch.setattr(lister, "ABSENT_SECONDS", 0.3)
     admin = kubernetes_cluster.admin
 
-    def make(kind: Kind, name: str) -> None:
-        collection = f"{kind.discovery_path}/namespaces/{kubernetes_namespace}/{kind.resource}"
-        body = {"apiVersion": kind.api_version, "kind": kind.name, "metadata": {"name": name}, "spec": SPECS[kind.name]}
+    def make(kind: Kind) -> None:
+        scope = f"/namespaces/{kubernetes_namespace}" if kind.namespaced else ""
+        collection, metadata = f"{kind.discovery_path}{scope}/{kind.resource}", {"name": "default"}
+        body = {"apiVersion": kind.api_version, "kind": kind.name, "metadata": metadata, "spec": SPECS[kind.name]}
         eventually(lambda: admin.succeeds(collection))
         admin.request("POST", collection, body)
 
@@ -383,9 +387,11 @@ def test_crds_that_are_installed_and_removed_while_watching(
     with watching(_load(admin, tmp_path), tmp_path, kinds=(pods.KIND, *OPTIONAL)) as run:
         run.ready()
         eventually(absent)
-        with _served(admin, CRDS[0]), _served(admin, CRDS[1]):
+        with ExitStack() as stack:
+            for file in CRDS:
+                stack.enter_context(_served(admin, file))
             for kind in OPTIONAL:
-                make(kind, "first")
+                make(kind)
             for kind in OPTIONAL:
                 run.settled(_uids(admin, kind.path), kind.name)
                 assert run.folded().uids(kind.name) != set()
@@ -393,15 +399,15 @@ def test_crds_that_are_installed_and_removed_while_watching(
         # Kubernetes deletes the objects of a CRD, and says so, before it stops to serve the kind.
         eventually(absent)
         assert run.health.why_not_ready() == {}
-        assert [run.folded().uids(kind.name) for kind in OPTIONAL] == [set(), set()]
+        assert [run.folded().uids(kind.name) for kind in OPTIONAL] == [set()] * len(OPTIONAL)
         ended = {kind.name: run.snapshots(kind.name) for kind in OPTIONAL}
         _create(admin, kubernetes_namespace, "goes-on")
         run.settled(_uids(admin))
         assert {kind.name: run.snapshots(kind.name) for kind in OPTIONAL} == ended, "no listing said that all is gone"
-        kind = OPTIONAL[1]
-        with _served(admin, CRDS[1]):
-            make(kind, "second")
-            run.settled(_uids(admin, kind.path), kind.name)
+        for kind, file in list(zip(OPTIONAL, CRDS, strict=True))[1:3]:
+            with _served(admin, file):
+                make(kind)
+                run.settled(_uids(admin, kind.path), kind.name)
 
 
 def test_a_server_with_another_authority_is_not_trusted(kubernetes_cluster: KubernetesCluster, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from watchers.kinds import (
+    admin_network_policy,
     endpoint_slice,
     ingress,
     ingress_class,
@@ -30,7 +31,7 @@ BUILT_IN: tuple[Kind, ...] = (
 )
 """Kinds that every cluster serves."""
 
-OPTIONAL: tuple[Kind, ...] = (network_attachment_definition.KIND, service_chain.KIND)
+OPTIONAL: tuple[Kind, ...] = (network_attachment_definition.KIND, service_chain.KIND, *admin_network_policy.KINDS)
 """Kinds that a CRD brings."""
 
 KINDS = BUILT_IN + OPTIONAL

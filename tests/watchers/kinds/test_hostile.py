@@ -158,6 +158,7 @@ def _repeated(thing: Json, path: tuple[Any, ...], count: int) -> Json:
         ("ingress", ("spec", "rules"), 1000),
         ("pod_several_interfaces", ("metadata", "ownerReferences"), 5000),
         ("service_chain", ("spec", "traffic"), 5000),
+        ("admin_network_policy", ("spec", "ingress", 0, "from"), 5000),
     ],
 )
 def test_case_15_an_object_as_large_as_etcd_takes_is_read(name: str, path: tuple[Any, ...], count: int) -> None:

@@ -26,7 +26,8 @@ from watchers.kinds import Kind, Observed
 pytestmark = pytest.mark.kubernetes
 
 DEPLOY = Path(__file__).parents[3] / "deploy" / "kubernetes"
-CRDS = (DEPLOY / "servicechain-crd.yaml", Path(__file__).parent / "nad-crd.yaml")
+HERE = Path(__file__).parent
+CRDS = (DEPLOY / "servicechain-crd.yaml", HERE / "nad-crd.yaml", HERE / "anp-crd.yaml", HERE / "banp-crd.yaml")
 CONTAINER = {"name": "c", "image": "example.org/i:1"}
 TEMPLATE = {"metadata": {"labels": {"app": "cart"}}, "spec": {"containers": [CONTAINER]}}
 SELECTOR = {"matchLabels": {"app": "cart"}}
