@@ -13,14 +13,14 @@ from typing import Any
 
 from applier.rows import Alias, Row, label
 from schemas.contrail import wire
-from schemas.contrail.objects import LINK, Json
+from schemas.contrail.objects import ENTRY, LINK, Json
 from schemas.contrail.shapes import reference_field
 from schemas.contrail.types import type_of
 
 Aliases = Mapping[str, Alias]
 """By the store's uuid; those of instance-ips that may be parents also by their label."""
 Body = Mapping[str, Any]
-"""ContrailObject.body() or Link.body()."""
+"""Of a ContrailObject, Link or Entry."""
 
 _REFS = "_refs"
 _RENAMED_PARENT = "instance-ip"
@@ -28,6 +28,8 @@ _RENAMED_PARENT = "instance-ip"
 
 def uuids_named(type_: str, body: Body) -> set[str]:
     """Uuids, as the store knows them, of everything that a body refers to."""
+    if type_ == ENTRY:
+        return set()
     named = [body["owner"], body["target"]] if type_ == LINK else body["references"]
     return {end["uuid"] for end in named if end["uuid"]}
 

@@ -87,6 +87,11 @@ class ContrailClient:
         """`POST /ref-update`: add or delete one reference; repeating it is harmless."""
         return self._call("ref_update", "POST", "/ref-update", body, may_send=may_send)
 
+    def prop_collection_update(self, body: Mapping[str, Json], *, may_send: MaySend | None = None) -> Answer:
+        """`POST /prop-collection-update`: put or take away entries of a collection; the answer is empty."""
+        path = "/prop-collection-update"
+        return self._call("prop_collection_update", "POST", path, body, may_send=may_send)
+
     def fqname_to_id(self, type_: str, fq_name: Sequence[str]) -> Answer:
         """`POST /fqname-to-id`: {'uuid'} or 404."""
         return self._call("fqname_to_id", "POST", "/fqname-to-id", {"type": type_, "fq_name": list(fq_name)})
@@ -181,7 +186,17 @@ class ContrailClient:
         counter.inc()
 
 
-_OPERATIONS = ("create", "read", "update", "delete", "ref_update", "fqname_to_id", "read_many", "read_page")
+_OPERATIONS = (
+    "create",
+    "read",
+    "update",
+    "delete",
+    "ref_update",
+    "prop_collection_update",
+    "fqname_to_id",
+    "read_many",
+    "read_page",
+)
 _SECONDS = {operation: metrics.CALL_SECONDS.labels(operation) for operation in _OPERATIONS}
 
 

@@ -13,6 +13,7 @@ from applier.plan import plan
 from applier.races import again_if_lost
 from applier.rows import HELD_BACK, Row
 from applier.work import load
+from schemas.contrail.objects import ENTRY, LINK
 from schemas.store.engine import store_errors
 from schemas.store.tables import SHARDS
 
@@ -67,8 +68,10 @@ def retry(engine: Engine, *, cluster: str, dead: bool, out: TextIO) -> int:
 
 
 def _verb(row: Row) -> str:
-    if row.type == "link":
+    if row.type == LINK:
         return "unlink" if row.absent else "link"
+    if row.type == ENTRY:
+        return "take" if row.absent else "put"
     if row.absent:
         return "delete"
     return "update" if row.in_place or row.alias is not None else "create"

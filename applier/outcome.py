@@ -23,6 +23,8 @@ class Call(StrEnum):
     DELETE = "delete"
     LINK = "link"
     """A ref-update, either way."""
+    ENTRY = "entry"
+    """A prop-collection-update, either way."""
     LOOKUP = "lookup"
     """fqname-to-id, or a list."""
 
@@ -92,6 +94,7 @@ _NAME_TAKEN = re.compile(rf"already exists with uuid: ({_UUID})|exists already w
 _UUID_TAKEN = re.compile(rf"^({_UUID}) already exists with fq_name: ")
 _HOLDER = re.compile(rf"/([A-Za-z-]+)/({_UUID})'")
 _UNKNOWN_ID = re.compile(rf"(?:Unknown id: |No \S+ object found for id |ID )({_UUID})")
+_NO_OWNER = re.compile(rf"^Object Not Found: ({_UUID})")
 _PREFORMATTED = re.compile(r"<pre>(.*?)</pre>", re.DOTALL)
 _LONGEST = 300
 
@@ -111,8 +114,9 @@ def classify(call: Call, answer: Answer) -> Outcome:
 
 
 def _done(call: Call, answer: Answer) -> Outcome:
-    """The API answers a delete with nothing and everything else with an object; a proxy's page is no success."""
-    if isinstance(answer.json, dict) or (call is Call.DELETE and not answer.text.strip()):
+    """The API answers a delete and a change of entries with nothing, everything else with an object; a proxy's page is
+    no success."""
+    if isinstance(answer.json, dict) or (call in (Call.DELETE, Call.ENTRY) and not answer.text.strip()):
         return Outcome(Verdict.DONE)
     return Outcome(Verdict.RETRY, f"answered 200, but not as a Contrail config API does: {said(answer.text)!r}")
 
@@ -158,6 +162,8 @@ def _not_found(call: Call, text: str) -> _Found:
     found = _UNKNOWN_ID.search(text)
     if call in (Call.READ, Call.UPDATE, Call.DELETE) and found:
         return Verdict.GONE, found[1], ()
+    if call is Call.ENTRY and (known := _NO_OWNER.search(text)):
+        return Verdict.GONE, known[1], ()
     if call is Call.LINK and found:
         return Verdict.GONE, found[1], ()
     if call is Call.LOOKUP and text.startswith("Name "):

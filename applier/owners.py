@@ -1,4 +1,4 @@
-"""Finding the objects that links hang on (shell): uuid by name, and virtual-routers also by address.
+"""Finding the objects that links and entries hang on (shell): uuid by name, and virtual-routers also by address.
 
 Answers are remembered for a while, absences only for a moment; whoever meets a 404 calls `forget`. Thread-safe.
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from applier.answer import Answer
 from applier.client import ContrailClient
 from applier.outcome import Call, Outcome, Verdict, classify
-from schemas.contrail.objects import Link, joined
+from schemas.contrail.objects import Entry, Link, joined
 
 ROUTER = "virtual-router"
 _ADDRESS = "virtual_router_ip_address"
@@ -30,7 +30,7 @@ class Found:
 
 
 class Owners:
-    """Uuids of links' owners; raises ContrailUnavailable like the client it asks."""
+    """Uuids of the owners of links and entries; raises ContrailUnavailable like the client it asks."""
 
     def __init__(
         self, client: ContrailClient, *, remember: float = 300.0, clock: Callable[[], float] = time.monotonic
@@ -42,9 +42,9 @@ class Owners:
         self._known: dict[tuple[str, str], tuple[float, Found]] = {}
         self._routers: tuple[float, Answer] | None = None
 
-    def find(self, link: Link) -> Found:
-        """Uuid of the link's owner: the one it names, else by fq_name, else (virtual-router) by address or name."""
-        if link.owner_uuid is not None:
+    def find(self, link: Link | Entry) -> Found:
+        """Uuid of the owner: the one that a link names, else by fq_name, else (virtual-router) by address or name."""
+        if isinstance(link, Link) and link.owner_uuid is not None:
             return Found(link.owner_uuid, Outcome(Verdict.DONE))
         key = self._key(link)
         with self._lock:
@@ -58,21 +58,21 @@ class Owners:
                 self._known[key] = (self._clock() + keep, found)
         return found
 
-    def forget(self, link: Link) -> None:
+    def forget(self, link: Link | Entry) -> None:
         """The API does not know the uuid that we remembered."""
         with self._lock:
             self._known.pop(self._key(link), None)
 
     @staticmethod
-    def _key(link: Link) -> tuple[str, str]:
+    def _key(link: Link | Entry) -> tuple[str, str]:
         return link.owner_type, joined(link.owner_fq_name)
 
-    def _ask(self, link: Link) -> Found:
+    def _ask(self, link: Link | Entry) -> Found:
         answer = self._client.fqname_to_id(link.owner_type, link.owner_fq_name)
         outcome = classify(Call.LOOKUP, answer)
         if outcome.verdict is Verdict.DONE:
             return Found(answer.json["uuid"], outcome)
-        if outcome.verdict is Verdict.GONE and link.owner_type == ROUTER:
+        if outcome.verdict is Verdict.GONE and isinstance(link, Link) and link.owner_type == ROUTER:
             return self._ask_routers(link, outcome)
         return Found(None, outcome)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from schemas.contrail.objects import LINK, Json
+from schemas.contrail.objects import ENTRY, LINK, Json
 
 HELD_BACK = "not adopted: "
 """How the reason of a dead row begins that adoption holds back (applier/adoption)."""
@@ -32,7 +32,7 @@ class Alias:
 class Row:
     """One unfinished object: what it shall be, and how far it came.
 
-    `fq_name` is colon-joined, `body` is ContrailObject.body() or Link.body(), with the names and uuids that Contrail
+    `fq_name` is colon-joined, `body` is a ContrailObject's, Link's or Entry's, with the names and uuids that Contrail
     knows (applier/aliases.py); `applied_generation` is None while Contrail does not have the object as far as we know.
     """
 
@@ -51,7 +51,7 @@ class Row:
     under: str = ""
     """Colon-joined name of the parent in Contrail, where the parent was adopted under another one; '' otherwise."""
     address: str | None = None
-    """Of an instance-ip, the address that it had when it was last there: a pod may still use it."""
+    """Of an instance-ip or floating-ip, the address that it had when it was last there: it may still be in use."""
 
     @property
     def contrail_uuid(self) -> str:
@@ -101,7 +101,11 @@ class Neighbour:
 
 
 def label(type_: str, fq_name: str) -> str:
-    """`virtual-network default-domain:k8s-default:…`; of a link, owner and target."""
+    """`virtual-network default-domain:k8s-default:…`; of a link, owner and target; of an entry, its key and place."""
+    if type_ == ENTRY:
+        owner_type, _, rest = fq_name.partition(":")
+        owner, name, key = rest.rsplit(":", 2)
+        return f"entry {key} in {name} of {owner_type} {owner}"
     if type_ != LINK:
         return f"{type_} {fq_name}"
     owner_type, _, rest = fq_name.partition(":")

@@ -1,8 +1,8 @@
-"""Brings one object or link of the store into Contrail (shell): the verb follows from what Contrail has.
+"""Brings one object, link or entry of the store into Contrail (shell): the verb follows from what Contrail has.
 
 Everything is harmless to repeat: uuids are computed, so a create whose answer was lost finds its own object, and
-what is already as it shall be is not written. An object that we did not make is never touched, beyond our links and
-those that were adopted; and what links refer to from an object of ours stays when that is written.
+what is already as it shall be is not written. An object that we did not make is never touched, beyond our links, our
+entries and what was adopted; and what links refer to from an object of ours stays when that is written.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from applier.aliases import managed_fields
 from applier.answer import Answer
 from applier.client import ContrailClient
 from applier.compare import difference
-from applier.observe import ADDRESS, ADDRESS_FIELDS, INSTANCE_IP
+from applier.entry_writer import EntryWriter
+from applier.observe import ADDRESS, ADDRESS_FIELDS, FLOATING_IP
 from applier.outcome import Call, Outcome, Verdict, classify, is_address_refused
 from applier.owners import ROUTER, Found, Owners
 from applier.rows import Row
 from schemas.contrail import wire
-from schemas.contrail.objects import LINK, ContrailObject, Json, Link, annotations_of, joined
+from schemas.contrail.objects import ENTRY, LINK, ContrailObject, Entry, Json, Link, annotations_of, joined
 from schemas.errors import Fenced, ModelError
 
 logger = logging.getLogger(__name__)
@@ -88,12 +89,15 @@ class Writer:
         self._may_write = may_write
         self._owners = owners
         self._mark = mark
+        self._entries = EntryWriter(client, owners=owners, write=self._write)
 
     def apply(self, row: Row) -> Attempt:
         """Make Contrail have, or no longer have, what the row says."""
         try:
             if row.type == LINK:
                 return Attempt(self._apply_link(row, Link.from_body(row.body)))
+            if row.type == ENTRY:
+                return Attempt(self._entries.apply(row, Entry.from_body(row.body)))
             if row.absent:
                 return Attempt(self._delete(row))
             desired = ContrailObject.from_body(row.type, row.contrail_fq_name, row.contrail_uuid, row.body)
@@ -105,8 +109,8 @@ class Writer:
 
     def _create(self, row: Row, desired: ContrailObject, address: str | None) -> Attempt:
         fields = wire.create_fields(desired)
-        if address:  # of an instance-ip made anew: a pod runs with it
-            fields.setdefault(ADDRESS, address)
+        if address:  # of an object made anew: a pod runs with it, or a service is known by it
+            fields.setdefault(ADDRESS[desired.type], address)
         outcome = self._write(Call.CREATE, partial(self._client.create, desired.type, fields))
         if address and is_address_refused(outcome):
             _warn_of_another_address(desired, address, outcome)
@@ -121,7 +125,7 @@ class Writer:
     def _update(self, row: Row, desired: ContrailObject, *, may_create: bool = True) -> Attempt:
         wanted = wire.update_fields(desired)
         managed = managed_fields(desired.type, row.alias)
-        fields = {*managed, *wanted, *(ADDRESS_FIELDS if desired.type == INSTANCE_IP else ())}
+        fields = {*managed, *wanted, *ADDRESS_FIELDS.get(desired.type, ())}
         answer = self._client.read(desired.type, desired.uuid, sorted(fields))
         outcome = classify(Call.READ, answer)
         if outcome.verdict is Verdict.DONE:
@@ -216,12 +220,13 @@ def _taken(desired: ContrailObject, why: str) -> Outcome:
 def _warn_of_another_address(desired: ContrailObject, address: str, outcome: Outcome) -> None:
     said = annotations_of(desired.properties)
     logger.warning(
-        "%s of %s %s/%s had address %s and gets another one, so that the pod must be restarted: %s",
+        "%s of %s %s/%s had address %s and gets another one%s: %s",
         f"{desired.type} {joined(desired.fq_name)}",
         said.get("kind", "resource"),
         said.get("namespace", ""),
         said.get("name", ""),
         address,
+        "" if desired.type == FLOATING_IP else ", so that the pod must be restarted",
         outcome.reason,
     )
 

@@ -18,7 +18,7 @@ from applier.client import ContrailClient
 from applier.observe import ADDRESS_FIELDS, CHUNK
 from benchmarks.contrail_site import NODE, Site
 from schemas.contrail import wire
-from schemas.contrail.objects import ContrailObject, Json, Link
+from schemas.contrail.objects import ContrailObject, Desired, Json, Link
 from schemas.settings import ContrailSettings
 from tests.applier.objects import Pod
 
@@ -76,9 +76,10 @@ def bare_loop(site: Site, pods: Sequence[Pod], *, reads: int, plain: bool = Fals
     return seconds
 
 
-def _send(client: ContrailClient | PlainClient, one: ContrailObject | Link, router: str) -> None:
+def _send(client: ContrailClient | PlainClient, one: Desired, router: str) -> None:
     if isinstance(one, Link):
         answer = client.ref_update(wire.ref_update(one, router, wire.ADD))
     else:
+        assert isinstance(one, ContrailObject)
         answer = client.create(one.type, wire.create_fields(one))
     assert answer.ok, answer

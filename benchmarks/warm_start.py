@@ -24,7 +24,7 @@ from benchmarks.bare_loop import bare_loop
 from benchmarks.contrail_site import NAMESPACES, Site, difference, site, until
 from benchmarks.cpu import cpu_seconds, peak_megabytes
 from console.postgres import EmbeddedPostgres
-from schemas.contrail.objects import Desired, Link, joined
+from schemas.contrail.objects import Desired, Entry, Link, joined
 from schemas.identity import shard_of
 from schemas.store.tables import SHARDS
 from tests.applier.desired import CLUSTER
@@ -115,6 +115,8 @@ def _shard(namespace: int) -> int:
 def _edges(wanted: Desired) -> list[tuple[str, str]]:
     if isinstance(wanted, Link):
         return [(wanted.target_uuid, "ref")]
+    if isinstance(wanted, Entry):
+        return []
     found = [(reference.uuid, "ref") for reference in wanted.references if reference.uuid]
     return [*found, *([(wanted.parent_uuid, "parent")] if wanted.parent_uuid else [])]
 

@@ -72,6 +72,11 @@ def link_uuid(owner_type: str, owner: str, target_type: str, target_uuid: str) -
     return _uuid5(f"link/{owner_type}/{owner}/{target_type}/{target_uuid}")
 
 
+def entry_uuid(owner_type: str, owner: str, property_name: str, key: str) -> str:
+    """Uuid of an Entry row in the store: one entry in a property of `owner` (colon-joined fq_name)."""
+    return _uuid5(f"entry/{owner_type}/{owner}/{property_name}/{key}")
+
+
 def mac_of(interface_uuid: str) -> str:
     """MAC address of a virtual-machine-interface: 02 and the first five bytes of its uuid.
 

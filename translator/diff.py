@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.contrail.objects import ContrailObject, Desired, Json, joined
+from schemas.contrail.objects import ENTRY, ContrailObject, Desired, Json, Link, joined
 from schemas.identity import shard_of
 from schemas.store.tables import SHARDS
 from translator.resource import Cause, Key, canonical, digest_of
@@ -19,7 +19,7 @@ _decode = msgspec.json.Decoder().decode
 
 
 class Wanted(msgspec.Struct, frozen=True, gc=False):
-    """One object or link as one resource asks for it.
+    """One object, link or entry as one resource asks for it.
 
     `fq_name` is colon-joined; `body` is canonical JSON, `digest` its SHA-256; `edges` are its needs among
     objects of ours; `namespace` is the Kubernetes namespace it belongs to, '' if none.
@@ -48,8 +48,8 @@ class StoredObject(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def shard(self) -> int:
-        """Applier shard."""
-        return shard_of(self.namespace, SHARDS)
+        """Applier shard: its namespace's; of entries, which share the objects that they are in, one for all."""
+        return shard_of("" if self.type == ENTRY else self.namespace, SHARDS)
 
 
 class Change(msgspec.Struct, frozen=True, gc=False):
@@ -79,7 +79,7 @@ def wanted(desired: Desired, home: str) -> Wanted:
     if isinstance(desired, ContrailObject):
         return _wanted_object(_Same(desired))
     text = canonical(desired.body())
-    ends = (desired.owner_uuid, desired.target_uuid)
+    ends = (desired.owner_uuid, desired.target_uuid) if isinstance(desired, Link) else ()
     edges = frozenset((end, "ref") for end in ends if end is not None)
     return Wanted(desired.uuid, desired.type, joined(desired.fq_name), home, text, digest_of(text), edges)
 
@@ -157,7 +157,7 @@ def patch(before: dict[str, Any], after: dict[str, Any]) -> dict[str, list[Json]
     """Changed fields as {'field': [before, after]}, None for a missing side.
 
     Fields are the properties under their own names, references as `<type>_refs` with underscores, and
-    everything else of the body (`parent_type`; a Link's `owner`, `target`, `attr`) under its key.
+    everything else of the body (`parent_type`; a Link's `owner`, `target`, `attr`; an Entry's `value`) under its key.
     """
     old, new = _fields(before), _fields(after)
     names = sorted(old.keys() | new.keys())
@@ -183,6 +183,6 @@ def _stored_edges(old: StoredObject, new: Wanted) -> frozenset[Edge]:
     """Edges of the stored row, from its body; its parent is the new one's, because a uuid never changes its parent."""
     body = _decode(old.body)
     ends = [reference["uuid"] for reference in body.get("references", ())]
-    ends += [body[end]["uuid"] for end in ("owner", "target") if end in body]
+    ends += [body[end].get("uuid") for end in ("owner", "target") if end in body]
     parents = {edge for edge in new.edges if edge[1] == "parent"}
     return frozenset((end, "ref") for end in ends if end is not None) | parents

@@ -32,7 +32,7 @@ _WANTED = text("""
     SELECT d.uuid::text AS uuid, d.type, d.fq_name, d.body, d.absent,
            a.contrail_uuid::text AS contrail_uuid, a.contrail_fq_name, a.kept
     FROM desired_object d LEFT JOIN adopted_object a ON a.uuid = d.uuid
-    WHERE d.cluster = :cluster AND d.type <> 'link'
+    WHERE d.cluster = :cluster AND d.type NOT IN ('link', 'entry')
 """)
 _PODS = text("""
     SELECT uid, namespace, name FROM k8s_resource

@@ -20,7 +20,7 @@ from schemas.store.engine import store_errors
 
 PROJECT = "project"
 _SURE = """
-    d.cluster = :cluster AND NOT d.absent AND d.type <> 'link' AND a.status = 'applied'
+    d.cluster = :cluster AND NOT d.absent AND d.type NOT IN ('link', 'entry') AND a.status = 'applied'
     AND a.applied_generation = a.desired_generation AND a.updated_at < now() - interval '5 seconds'
     AND NOT EXISTS (SELECT FROM audit_finding o WHERE o.uuid = d.uuid AND o.resolved_at IS NULL)
 """

@@ -1,8 +1,9 @@
-"""Contrail objects and links as values: what translation emits, the store keeps and the applier sends (pure).
+"""Contrail objects, links and entries as values: what translation emits, the store keeps, the applier sends (pure).
 
 A `ContrailObject` is an object that we own. A `Link` is one reference *from* an object that several
 resources contribute to or that is not ours (virtual-router to virtual-machine); it is applied by
-`ref-update`, so it never overwrites what others put beside it.
+`ref-update`, so it never overwrites what others put beside it. An `Entry` is one entry in a property of an
+object that is not ours (a link-local service of the global-vrouter-config), beside the entries of others.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.identity import link_uuid
+from schemas.identity import entry_uuid, link_uuid
 
 FqName = tuple[str, ...]
 Json = Any
@@ -19,6 +20,8 @@ Json = Any
 
 LINK = "link"
 """The `type` of a Link's row in the store, beside Contrail's own type names."""
+ENTRY = "entry"
+"""The `type` of an Entry's row."""
 
 
 _COLONED = "route-target"
@@ -161,4 +164,49 @@ class Link:
         )
 
 
-Desired = ContrailObject | Link
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry in a property of an object that is not ours.
+
+    `key` tells it from the entries of others, and carries the cluster's name: by which field of `value`, or by which
+    position, says schemas/contrail/entries.py. The owner is known by its fq_name.
+    """
+
+    owner_type: str
+    owner_fq_name: FqName
+    property_name: str
+    key: str
+    value: Mapping[str, Json]
+
+    @property
+    def uuid(self) -> str:
+        """Deterministic id of the entry's row in the store."""
+        return entry_uuid(self.owner_type, joined(self.owner_fq_name), self.property_name, self.key)
+
+    @property
+    def type(self) -> str:
+        """Always ENTRY."""
+        return ENTRY
+
+    @property
+    def fq_name(self) -> FqName:
+        """Name of the entry's row in the store: owner type and name, property, key."""
+        return (self.owner_type, *self.owner_fq_name, self.property_name, self.key)
+
+    def body(self) -> dict[str, Json]:
+        """The jsonb body of the store: {'owner': {'type', 'fq_name'}, 'property', 'key', 'value'}."""
+        return {
+            "owner": {"type": self.owner_type, "fq_name": list(self.owner_fq_name)},
+            "property": self.property_name,
+            "key": self.key,
+            "value": dict(self.value),
+        }
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, Json]) -> Entry:
+        """Read back a row of the store: `body` as written by `body()`."""
+        owner = body["owner"]
+        return cls(owner["type"], tuple(owner["fq_name"]), body["property"], body["key"], body["value"])
+
+
+Desired = ContrailObject | Link | Entry

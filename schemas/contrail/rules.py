@@ -1,4 +1,4 @@
-"""Whether Contrail would take an object or link, decided before anything is sent (pure).
+"""Whether Contrail would take an object, link or entry, decided before anything is sent (pure).
 
 The API drops unknown fields silently, answers many faults with 500, and does not check references that are
 added by ref-update at all: so everything is checked here. Errors name object, field and the likely culprit.
@@ -10,7 +10,8 @@ import re
 from collections.abc import Mapping
 from functools import cache
 
-from schemas.contrail.objects import ContrailObject, FqName, Json, Link, Reference, joined
+from schemas.contrail.entries import entry_rule
+from schemas.contrail.objects import ContrailObject, Entry, FqName, Json, Link, Reference, joined
 from schemas.contrail.shape_check import mismatch
 from schemas.contrail.shapes import CONFIG_ROOT, ObjectType, ReferenceRule
 from schemas.contrail.types import depths, suggestion, type_of
@@ -44,6 +45,19 @@ def check_link(link: Link) -> None:
         _check_uuid(label, "owner_uuid", link.owner_uuid)
     target = Reference(link.target_type, link.target_fq_name, link.target_uuid, link.attr)
     _check_reference(label, owner, target)
+
+
+def check_entry(entry: Entry) -> None:
+    """Raise ModelError unless the owner's type has the property, with entries of this kind and this key."""
+    label = f"entry {entry.key!r} in {entry.property_name} of {entry.owner_type} {joined(entry.owner_fq_name)}"
+    _check_name(label, "owner_fq_name", type_of(entry.owner_type).name, entry.owner_fq_name)
+    rule = entry_rule(entry.owner_type, entry.property_name)
+    if not entry.key or ":" in entry.key:
+        raise ModelError(f"{label}: the key must be text without ':', which joins the parts of names")
+    if wrong := mismatch(rule.element, dict(entry.value)):
+        raise ModelError(f"{label}: value{wrong}")
+    if rule.key and entry.value.get(rule.key) != entry.key:
+        raise ModelError(f"{label}: {rule.key} is {entry.value.get(rule.key)!r}; it must be the key")
 
 
 def _check_parent(label: str, known: ObjectType, wanted: ContrailObject) -> None:

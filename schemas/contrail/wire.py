@@ -1,4 +1,4 @@
-"""Objects and links as the config API takes them: paths and bodies (pure).
+"""Objects, links and entries as the config API takes them: paths and bodies (pure).
 
 Whatever makes a body checks first, so nothing that breaks the model is ever sent: all of them raise ModelError.
 """
@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
-from schemas.contrail.objects import ContrailObject, Json, Link, Reference
-from schemas.contrail.rules import check, check_link
+from schemas.contrail.entries import entry_rule
+from schemas.contrail.objects import ContrailObject, Entry, Json, Link, Reference
+from schemas.contrail.rules import check, check_entry, check_link
 from schemas.contrail.shapes import reference_field
 from schemas.contrail.types import type_of
 
@@ -88,6 +89,19 @@ def ref_update(link: Link, owner_uuid: str, operation: str) -> Fields:
     if link.attr is not None:
         body["attr"] = link.attr
     return body
+
+
+def prop_collection_update(entry: Entry, owner_uuid: str, *, absent: bool) -> Fields:
+    """Body of `POST /prop-collection-update` that puts this one entry in its place, or takes it away.
+
+    Adding at a position that has an element replaces it, and deleting none is no error, so both may be repeated.
+    """
+    check_entry(entry)
+    rule = entry_rule(entry.owner_type, entry.property_name)
+    update: Fields = {"field": entry.property_name, "operation": "delete", "position": entry.key}
+    if not absent:
+        update |= {"operation": "set" if rule.key else "add", "value": dict(entry.value)}
+    return {"uuid": owner_uuid, "updates": [update]}
 
 
 def ref_delete(owner_type: str, owner_uuid: str, target_type: str, target_uuid: str) -> Fields:

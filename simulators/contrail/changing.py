@@ -64,6 +64,8 @@ def apply(state: State, item: Item, draft: Draft) -> None:
     if "perms2" in properties:
         item.properties["perms2"] = item.properties["perms2"] | (properties.pop("perms2") or {})
     item.properties.update(properties)
+    for name in item.places.keys() & properties.keys():
+        del item.places[name]  # written as a whole: elements are numbered anew
     for name, wanted in draft.references.items():
         state.replace_references(item, name, {r.uuid: r.attr for r in wanted})
     state.touch(item)

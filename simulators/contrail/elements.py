@@ -57,9 +57,7 @@ def _placed(item: Item, rule: Property) -> _Placed:
     elements = (item.properties.get(rule.name) or {}).get(rule.items) or []
     if rule.key:
         return {str(element.get(rule.key)): element for element in elements}
-    places = item.places.get(rule.name, [])
-    if len(places) != len(elements):  # written as a whole since
-        places = [str(number) for number in range(len(elements))]
+    places = item.places.get(rule.name) or [str(number) for number in range(len(elements))]
     return dict(zip(places, elements, strict=True))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, text
 
-from schemas.contrail.objects import Desired, Link, joined
+from schemas.contrail.objects import ENTRY, Desired, Entry, Link, joined
 from schemas.identity import shard_of
 from schemas.store.tables import SHARDS
 
@@ -96,6 +96,7 @@ class DesiredStore:
 
     def _put(self, connection: Connection, wanted: Desired, namespace: str, shard: int) -> bool:
         body = json.dumps(wanted.body(), sort_keys=True)
+        shard = shard_of("", SHARDS) if wanted.type == ENTRY else shard
         generation = connection.scalar(
             _PUT,
             {
@@ -122,5 +123,7 @@ class DesiredStore:
 def _targets(wanted: Desired) -> list[tuple[str, str]]:
     if isinstance(wanted, Link):
         return [(wanted.target_uuid, "ref"), *([(wanted.owner_uuid, "ref")] if wanted.owner_uuid else [])]
+    if isinstance(wanted, Entry):
+        return []
     found = [(r.uuid, "ref") for r in wanted.references if r.uuid]
     return [*found, *([(wanted.parent_uuid, "parent")] if wanted.parent_uuid else [])]

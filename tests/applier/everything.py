@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from schemas.contrail.objects import ContrailObject, Desired, Json, Link, Reference
+from schemas.contrail.objects import ContrailObject, Desired, Entry, Json, Link, Reference
 from schemas.contrail.types import TYPES
 from schemas.identity import object_uuid
 from tests.applier.objects import BOOTSTRAP, CLUSTER, DOMAIN, HOME, IPAM, NETWORK, annotations, pod, project
@@ -74,6 +74,10 @@ class _Maker:
         """A reference from what is not ours."""
         self.made.append(Link(owner_type, owner, target.type, target.fq_name, target.uuid, attr=attr))
 
+    def entry(self, owner_type: str, owner: tuple[str, ...], name: str, key: str, **value: Json) -> None:
+        """An entry in a property of what is not ours."""
+        self.made.append(Entry(owner_type, owner, name, key, value))
+
 
 def everything(*, changed: bool = False) -> list[Desired]:
     """All of it, parents and targets first."""
@@ -83,6 +87,7 @@ def everything(*, changed: bool = False) -> list[Desired]:
     table = _network(maker)
     _services(maker, table)
     _firewall(maker)
+    _entries(maker)
     again = "6f6f39a5-35ac-4c22-a35f-75a9ee0f0001" if changed else ""
     maker.made += pod("shop", "web-0", uid=again).objects
     maker.made += pod("shop", "web-1", labels=maker.either("{}", '{"app": "new"}')).objects
@@ -273,3 +278,28 @@ def _firewall(maker: _Maker) -> None:
     linked = make("firewall-policy", "linked", under=management, refs=[(rule, first)], anew=True)
     own = ("default-policy-management", "default-application-policy-set")
     maker.link("application-policy-set", own, linked, {"sequence": maker.either("2.0", "3.0")})
+
+
+def _entries(maker: _Maker) -> None:
+    owner, own = "global-vrouter-config", (GLOBAL, "default-global-vrouter-config")
+    name, key = "linklocal_services", "k8s__default__kubernetes__443"
+    servers = maker.either(["192.0.2.10"], ["192.0.2.10", "192.0.2.11"])
+    maker.entry(owner, own, name, key, **link_local(key, "10.96.0.1", 443, servers, 6443))
+    other = maker.either("k8s__shop__db__5432", "k8s__shop__db__5433")  # its port changes: another takes its place
+    maker.entry(owner, own, name, other, **link_local(other, "10.96.0.9", int(other[-4:]), ["192.0.2.12"], 5432))
+    for protocol in maker.either(("tcp", "udp"), ("tcp",)):
+        ports = {"start_port": 56000, "end_port": maker.either(57023, 57000)}
+        place = f"k8s__{protocol}"
+        maker.entry(owner, own, "port_translation_pools", place, protocol=protocol, port_range=ports)
+
+
+def link_local(name: str, address: str, port: int, servers: list[str], server_port: int) -> dict[str, Json]:
+    """The value of a link-local service."""
+    return {
+        "linklocal_service_name": name,
+        "linklocal_service_ip": address,
+        "linklocal_service_port": port,
+        "ip_fabric_service_ip": servers,
+        "ip_fabric_service_port": server_port,
+        "ip_fabric_DNS_service_name": "",
+    }

@@ -41,7 +41,7 @@ class Rule:
 
 RULES = [
     Rule(ANY, 200, r"^\{", Verdict.DONE),
-    Rule((Call.DELETE,), 200, r"^$", Verdict.DONE),
+    Rule((Call.DELETE, Call.ENTRY), 200, r"^$", Verdict.DONE),
     Rule((Call.UPDATE,), 200, r"^$", Verdict.RETRY, wrong=True),  # the answer to an empty body
     Rule((Call.READ,), 304, r"^$", Verdict.RETRY, wrong=True),  # we never ask If-None-Match
     Rule(MAKE, 400, r"^Parent \[.*\] type \S+ does not exist$", Verdict.WAIT),
@@ -49,6 +49,8 @@ RULES = [
     Rule(MAKE, 400, r"has exhausted subnet\(", Verdict.FULL),
     Rule(WRITES, 400, r"^Bad (property|reference) in (create|http_put): ", Verdict.REFUSED),
     Rule((Call.LINK,), 400, r"^Bad (Request: |reference in ref-update: )", Verdict.REFUSED, wrong=True),
+    Rule((Call.ENTRY,), 400, r"neither \"ListProperty\" nor|^Unsupported operation ", Verdict.REFUSED, wrong=True),
+    Rule((Call.ENTRY,), 404, r"^Object Not Found: [0-9a-f-]{36}$", Verdict.GONE),
     Rule((Call.LOOKUP,), 400, r"^Invalid (filter|page_marker|page_limit) ", Verdict.REFUSED, wrong=True),
     Rule(
         (Call.CREATE,), 400, r"^(Invalid parent type|Missing parent type|Invalid fq-name)", Verdict.REFUSED, wrong=True
@@ -110,6 +112,8 @@ def call_of(method: str, path: str) -> Call | None:
     parts = path.partition("?")[0].strip("/").split("/")
     if method == "POST" and parts == ["ref-update"]:
         return Call.LINK
+    if method == "POST" and parts == ["prop-collection-update"]:
+        return Call.ENTRY
     if method == "POST" and parts[0] in ("fqname-to-id", "list-bulk-collection"):
         return Call.LOOKUP
     if len(parts) == 1 and parts[0].endswith("s"):

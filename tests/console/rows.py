@@ -74,7 +74,11 @@ def put_object(
             "translator_version": "1",
         },
     )
-    targets = [value.target_uuid] if isinstance(value, Link) else [r.uuid for r in value.references]
+    targets: list[str | None] = []
+    if isinstance(value, Link):
+        targets = [value.target_uuid]
+    elif isinstance(value, ContrailObject):
+        targets = [r.uuid for r in value.references]
     for target in targets:
         connection.execute(insert(t.desired_edge), {"from_uuid": value.uuid, "to_uuid": target, "relation": "ref"})
 

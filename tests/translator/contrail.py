@@ -11,11 +11,12 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from applier import entries
 from applier.compare import difference
 from applier.plan import plan
 from applier.rows import Edge, Row
 from schemas.contrail import wire
-from schemas.contrail.objects import LINK, ContrailObject, FqName, Link, Reference
+from schemas.contrail.objects import ENTRY, LINK, ContrailObject, Entry, FqName, Link, Reference
 from simulators.contrail.answers import Call
 from simulators.contrail.api import answer
 from simulators.contrail.seed import seed
@@ -51,7 +52,7 @@ class FollowingContrail:
         seed(self._state, nodes)
         self._has: dict[str, Row] = {}
         self.writes: list[tuple[str, str]] = []
-        """What was called, in order: verb ('create', 'update', 'delete', 'link') and label."""
+        """What was called, in order: verb ('create', 'update', 'delete', 'link', 'entry') and label."""
         for each in (one for group in there for one in group):
             self._ask("POST", wire.collection_path(each.type), wire.create_body(each))
 
@@ -108,6 +109,8 @@ class FollowingContrail:
     def _apply(self, row: Row) -> None:
         if row.type == LINK:
             self._link(row)
+        elif row.type == ENTRY:
+            self._entry(row)
         elif row.absent:
             self._write("delete", row, "DELETE", wire.object_path(row.type, row.uuid))
         else:
@@ -135,6 +138,21 @@ class FollowingContrail:
         owner = self._ask("POST", "/fqname-to-id", asked)["uuid"]
         body = wire.ref_update(link, owner, wire.DELETE if row.absent else wire.ADD)
         self._write("link", row, "POST", "/ref-update", body)
+
+    def _entry(self, row: Row) -> None:
+        entry = Entry.from_body(row.body)
+        owner = self._ask("POST", "/fqname-to-id", {"type": entry.owner_type, "fq_name": list(entry.owner_fq_name)})
+        if entries.rule_of(entry).is_collection:
+            body = wire.prop_collection_update(entry, owner["uuid"], absent=row.absent)
+            self._write("entry", row, "POST", "/prop-collection-update", body)
+            return
+        live = self.read(entry.owner_type, owner["uuid"]).get(entry.property_name)
+        if not row.absent and (held := entries.holder(entry, entries.elements(entry, live))):
+            raise Refused(f"{row.label}: {held.key} has {held.what}")
+        wanted = entries.without_entry(entry, live) if row.absent else entries.with_entry(entry, live)
+        if wanted is not None:
+            changed = {entry.owner_type: {entry.property_name: wanted}}
+            self._write("entry", row, "PUT", wire.object_path(entry.owner_type, owner["uuid"]), changed)
 
     def _write(self, verb: str, row: Row, method: str, path: str, body: object = None) -> None:
         self.writes.append((verb, row.label))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from schemas.contrail.objects import ContrailObject, Desired
-from schemas.contrail.rules import check, check_link
+from schemas.contrail.objects import ContrailObject, Desired, Link
+from schemas.contrail.rules import check, check_entry, check_link
 from schemas.events import ChangeEvent
 from translator.notice import Outcome
 from translator.resource import Resource
-from translator.translate import attachment, endpoint_slice, namespace, node, pod, service, settings
+from translator.translate import attachment, endpoint_slice, namespace, node, pod, service, service_chain, settings
 from translator.view import View
 
 Translate = Callable[[Resource, View], tuple[Outcome, ...]]
@@ -22,6 +22,7 @@ TRANSLATIONS: dict[str, Translate] = {
     "Service": service.translate,
     "EndpointSlice": endpoint_slice.translate,
     attachment.KIND: attachment.translate,
+    "ServiceChain": service_chain.translate,
 }
 
 
@@ -30,6 +31,7 @@ WELL_FORMED: dict[str, Callable[[ChangeEvent], None]] = {
     "Pod": pod.require_well_formed,
     "Service": service.require_well_formed,
     attachment.KIND: attachment.require_well_formed,
+    "ServiceChain": service_chain.require_well_formed,
 }
 """What a kind demands of a body before it may replace what is known of its object."""
 
@@ -58,5 +60,7 @@ def require_valid(desired: Desired) -> None:
     """Raise ModelError for what Contrail would not take; every body passes here before it is stored."""
     if isinstance(desired, ContrailObject):
         check(desired)
-    else:
+    elif isinstance(desired, Link):
         check_link(desired)
+    else:
+        check_entry(desired)
