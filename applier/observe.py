@@ -1,4 +1,5 @@
-"""Reads back what Contrail decides by itself (shell): the addresses of instance-ips, many with one call."""
+"""Reads back what Contrail decides by itself (shell): addresses of instance-ips and public floating-ips, many with one
+call."""
 
 from __future__ import annotations
 
@@ -12,20 +13,30 @@ from applier.subnets import NETWORK, Subnet, Subnets
 from schemas.contrail.objects import Json
 
 INSTANCE_IP = "instance-ip"
-ADDRESS = "instance_ip_address"
-ADDRESS_FIELDS = (ADDRESS, "subnet_uuid")
+FLOATING_IP = "floating-ip"
+POOL = "floating-ip-pool"
+ADDRESS = {INSTANCE_IP: "instance_ip_address", FLOATING_IP: "floating_ip_address"}
+"""Field that holds the address, by type."""
+ADDRESS_FIELDS = {INSTANCE_IP: (ADDRESS[INSTANCE_IP], "subnet_uuid"), FLOATING_IP: (ADDRESS[FLOATING_IP],)}
 _NETWORKS = "virtual_network_refs"
 CHUNK = 200
-"""Instance-ips read with one call."""
+"""Objects read with one call."""
 
 Observation = Mapping[str, Json]
 """Body of observed_object: {'address', 'prefix_len', 'gateway', 'dns', 'subnet_uuid', 'family'}; with 'network_uuid'
-where the network is not ours."""
+where the network is not ours. Of a floating-ip address and family only."""
 
 
 def needs_address(row: Row) -> bool:
-    """Whether the row counts as applied only when its address was read."""
-    return row.type == INSTANCE_IP and not row.absent
+    """Whether the row counts as applied only when its address was read.
+
+    Of floating-ips those are it that come from a pool, and leave to Contrail which address.
+    """
+    if row.absent or row.type not in ADDRESS:
+        return False
+    if row.type == INSTANCE_IP:
+        return True
+    return row.body["parent_type"] == POOL and ADDRESS[FLOATING_IP] not in row.body["properties"]
 
 
 def observation(address: str, subnet: Subnet) -> dict[str, Json]:
@@ -41,27 +52,39 @@ def observation(address: str, subnet: Subnet) -> dict[str, Json]:
 
 
 class AddressReader:
-    """Addresses of instance-ips as Contrail allocated them; raises ContrailUnavailable like the client it asks."""
+    """Addresses as Contrail allocated them; raises ContrailUnavailable like the client it asks."""
 
     def __init__(self, client: ContrailClient, *, subnets: Subnets) -> None:
         self._client = client
         self._subnets = subnets
 
     def read(self, rows: Sequence[Row]) -> dict[str, Observation | Outcome]:
-        """By uuid of every row, its observation, or what the API said instead; at most CHUNK rows."""
-        fields = ADDRESS_FIELDS if all(_network(row, {}) for row in rows) else (*ADDRESS_FIELDS, _NETWORKS)
-        answer = self._client.read_many(INSTANCE_IP, fields=fields, uuids=[row.contrail_uuid for row in rows])
+        """By uuid of every row, its observation, or what the API said instead; at most CHUNK rows, a call a type."""
+        found: dict[str, Observation | Outcome] = {}
+        for type_ in sorted({row.type for row in rows}):
+            found |= self._read(type_, [row for row in rows if row.type == type_])
+        return found
+
+    def _read(self, type_: str, rows: Sequence[Row]) -> dict[str, Observation | Outcome]:
+        fields = ADDRESS_FIELDS[type_]
+        if type_ == INSTANCE_IP and not all(_network(row, {}) for row in rows):
+            fields = (*fields, _NETWORKS)
+        answer = self._client.read_many(type_, fields=fields, uuids=[row.contrail_uuid for row in rows])
         outcome = classify(Call.LOOKUP, answer)
         if outcome.verdict is not Verdict.DONE:
             return dict.fromkeys((row.uuid for row in rows), outcome)
-        live = {item["uuid"]: item for item in answer.json[f"{INSTANCE_IP}s"]}
+        live = {item["uuid"]: item for item in answer.json[f"{type_}s"]}
         return {row.uuid: self.complete(row, live.get(row.contrail_uuid)) for row in rows}
 
     def complete(self, row: Row, live: Mapping[str, Json] | None) -> Observation | Outcome:
-        """The observation from an instance-ip's live fields, with what its network adds."""
+        """The observation from an object's live fields; of an instance-ip with what its network adds."""
         if live is None:
             return Outcome(Verdict.RETRY, f"{row.label} was created, but Contrail does not list it")
-        address = live.get("instance_ip_address")
+        address = live.get(ADDRESS[row.type])
+        if row.type == FLOATING_IP:
+            if not address:
+                return Outcome(Verdict.FULL, f"{row.label} has no address yet: its pool has none to give")
+            return {"address": address, "family": ipaddress.ip_address(address).version}
         network = _network(row, live)
         if not address or network is None:
             return Outcome(Verdict.FULL, f"{row.label} has no address yet: its network has no subnet to allocate from")

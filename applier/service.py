@@ -24,6 +24,7 @@ from applier.owners import Owners
 from applier.reconciler import Reconciler
 from applier.settings import ApplierSettings
 from applier.subnets import Subnets
+from applier.unobserved import look_again
 from applier.worker import Worker
 from applier.writer import OwnerMark, Writer
 from schemas.errors import StoreMismatch, StoreUnavailable
@@ -109,7 +110,9 @@ class Applier:
             if self._stop.is_set():
                 return
             try:
-                return require_current(self._engine)
+                require_current(self._engine)
+                look_again(self._engine, cluster=self._settings.cluster.name)
+                return
             except (StoreUnavailable, StoreMismatch) as error:
                 if isinstance(error, StoreMismatch):
                     deadline = deadline or time.monotonic() + migration

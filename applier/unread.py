@@ -1,4 +1,4 @@
-"""Instance-ips whose addresses must still be read, gathered so that one call reads many (pure, but it changes)."""
+"""Objects whose addresses must still be read, gathered so that one call reads many (pure, but it changes)."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from applier.rows import Alias, Edge, Neighbour, Row, label
 _COLUMNS = """
     d.uuid::text AS uuid, d.shard, d.type, d.fq_name, d.body::text AS body, a.desired_generation AS generation,
     d.absent, a.status, a.applied_generation, a.attempts,
-    CASE WHEN d.type = 'instance-ip' AND NOT d.absent
+    CASE WHEN d.type IN ('instance-ip', 'floating-ip') AND NOT d.absent
          THEN (SELECT o.body ->> 'address' FROM observed_object o WHERE o.uuid = d.uuid) END AS address
 """
 _WANTED = """
