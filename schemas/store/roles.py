@@ -30,6 +30,11 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "INSERT, UPDATE, DELETE ON audit_run, audit_finding, adopted_object",
         "INSERT, UPDATE ON dead_letter",
     ),
+    "contrail_kube_feedback": (
+        "SELECT ON alembic_version, k8s_resource, desired_object, desired_source, apply_state, observed_object",
+        "SELECT ON dead_letter, resource_notice, pod_address, public_address",
+        "SELECT, INSERT, UPDATE, DELETE ON written_back, told_event",
+    ),
     "contrail_kube_operator": (_READ_ALL,),
     "contrail_kube_cni": ("SELECT ON pod_address",),
 }

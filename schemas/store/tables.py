@@ -214,6 +214,7 @@ observed_object = Table(
     Column("body", JSONB, nullable=False),
     Column("digest", LargeBinary, nullable=False),
     Column("observed_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
+    Index("observed_object_observed_at_idx", "observed_at"),
     comment="What Contrail decided by itself: of an instance-ip the address, prefix, gateway, DNS, subnet.",
 )
 
@@ -251,6 +252,42 @@ resource_notice = Table(
     Column("since", DateTime(timezone=True), nullable=False, server_default=_NOW),
     Index("resource_notice_about_idx", "about", "cluster"),
     comment="What translations decided that a user would want to know; replaced with each, gone with the resource.",
+)
+
+written_back = Table(
+    "written_back",
+    metadata,
+    Column("cluster", Text, primary_key=True),
+    Column("resource", Text, primary_key=True),
+    Column(
+        "part",
+        Text,
+        CheckConstraint("part IN ('addresses', 'network-status')", name="part"),
+        primary_key=True,
+        comment="status.loadBalancer.ingress, or a pod's annotation",
+    ),
+    Column("uid", Text, nullable=False),
+    Column("value", Text, nullable=False, comment="what Kubernetes was told: JSON"),
+    Column("resource_version", Text, nullable=False, comment="of the resource after it"),
+    Column("written_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
+    comment="What feedback has written into objects of Kubernetes, so that it writes what changes and nothing else.",
+)
+
+told_event = Table(
+    "told_event",
+    metadata,
+    Column("cluster", Text, primary_key=True),
+    Column("resource", Text, primary_key=True, comment="the resource that it is about"),
+    Column("reason", Text, primary_key=True),
+    Column("uid", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("normal", Boolean, nullable=False, server_default=text("false"), comment="nothing is wrong"),
+    Column("event", Text, nullable=False, comment="name of the Event, without the resource's"),
+    Column("count", Integer, nullable=False, server_default="0", comment="times that it was said; 0: not yet"),
+    Column("over", Boolean, nullable=False, server_default=text("false"), comment="it is so no more; to be said"),
+    Column("since", DateTime(timezone=True), nullable=False, server_default=_NOW),
+    Column("told_at", DateTime(timezone=True), comment="when last"),
+    comment="Events that feedback has written, or is about to write; a row goes when what it says is over.",
 )
 
 audit_run = Table(

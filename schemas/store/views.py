@@ -123,10 +123,38 @@ SELECT
 FROM resource_notice n
 """
 
+PUBLIC_ADDRESS = """
+CREATE VIEW public_address AS
+SELECT
+    r.cluster, r.kind, r.namespace, r.name, r.uid, d.uuid AS floating_ip_uuid,
+    substring(d.fq_name FROM '^(.*):[^:]*$') AS pool,
+    found.address, family(found.address::inet) AS family,
+    CASE
+        WHEN a.applied_generation IS NOT NULL AND found.address IS NOT NULL THEN 'ready'
+        ELSE coalesce(nullif(a.status, 'applied'), 'pending')
+    END AS state,
+    CASE
+        WHEN a.applied_generation IS NOT NULL AND found.address IS NOT NULL THEN ''
+        ELSE coalesce(nullif(a.reason, ''), 'waiting for the applier')
+    END AS reason
+FROM desired_object d
+JOIN desired_source s ON s.object_uuid = d.uuid AND s.cluster = d.cluster
+JOIN k8s_resource r
+    ON r.cluster = s.cluster AND r.kind = split_part(s.resource, '/', 1)
+    AND r.namespace = split_part(s.resource, '/', 2) AND r.name = split_part(s.resource, '/', 3)
+LEFT JOIN apply_state a ON a.object_uuid = d.uuid
+LEFT JOIN observed_object o ON o.uuid = d.uuid
+CROSS JOIN LATERAL (
+    SELECT coalesce(o.body ->> 'address', d.body #>> '{properties,floating_ip_address}') AS address
+) found
+WHERE d.type = 'floating-ip' AND d.body ->> 'parent_type' = 'floating-ip-pool' AND NOT d.absent
+"""
+
 VIEWS = {
     "pod_address": POD_ADDRESS,
     "unapplied": UNAPPLIED,
     "pod_timeline": POD_TIMELINE,
     "drift": DRIFT,
     "notice": NOTICE,
+    "public_address": PUBLIC_ADDRESS,
 }

@@ -86,6 +86,18 @@ def test_the_applier_role_writes_what_audits_find(store_engine: Engine) -> None:
         assert connection.execute(text("DELETE FROM adopted_object")).rowcount == 0
 
 
+def test_the_feedback_role_reads_what_it_needs_and_writes_its_own_two_tables(store_engine: Engine) -> None:
+    with store_engine.connect() as connection:
+        connection.execute(text("SET ROLE contrail_kube_feedback"))
+        for readable in ("public_address", "pod_address", "resource_notice", "dead_letter", "alembic_version"):
+            connection.execute(text(f"SELECT * FROM {readable}"))
+        connection.execute(text("INSERT INTO told_event VALUES ('a', 'Pod/b/c', 'Why', 'uid', 'text', false, 'e')"))
+        connection.execute(text("DELETE FROM written_back"))
+        for statement in ("DELETE FROM resource_notice", "UPDATE apply_state SET reason = ''", "SELECT * FROM drift"):
+            with pytest.raises(Exception, match="permission denied"), connection.begin_nested():
+                connection.execute(text(statement))
+
+
 def test_an_object_has_one_open_finding_and_any_number_of_resolved_ones(store_engine: Engine) -> None:
     insert = text("""
         INSERT INTO audit_finding (cluster, uuid, type, fq_name, namespace, problem, reason, first_run, last_run)
