@@ -39,7 +39,7 @@ def judge(live: Live, wanted: Wanted) -> Finding | None:
     if row.absent or not wanted.settled:
         return None
     if live.fq_name != row.contrail_fq_name:
-        return _changed(wanted, {"fq_name": [row.contrail_fq_name, live.fq_name]})
+        return differs(wanted, {"fq_name": [row.contrail_fq_name, live.fq_name]})
     try:
         desired = ContrailObject.from_body(row.type, row.contrail_fq_name, row.contrail_uuid, row.body)
         fields = wire.update_fields(desired)
@@ -48,11 +48,11 @@ def judge(live: Live, wanted: Wanted) -> Finding | None:
     changes = difference(fields, live.fields, managed_fields(row.type, row.alias), wanted.linked)
     if not changes:
         return None
-    return _changed(wanted, {name: [fields.get(name), live.fields.get(name)] for name in sorted(changes)})
+    return differs(wanted, {name: [fields.get(name), live.fields.get(name)] for name in sorted(changes)})
 
 
 def missing(wanted: Wanted) -> Finding:
-    """The finding of an object, or link, that Contrail lacks."""
+    """The finding of an object, link or entry that Contrail lacks."""
     return _found(wanted, Problem.MISSING, "is not in Contrail any more", {})
 
 
@@ -88,7 +88,7 @@ def judge_link(wanted: Wanted, live: Iterable[LiveLink]) -> Finding | None:
     for reference in found:
         if is_same("link_refs", [{**target, "attr": link.attr}], [{**target, "attr": reference.attr}]):
             return None
-    return _changed(wanted, {"attr": [link.attr, found[0].attr]})
+    return differs(wanted, {"attr": [link.attr, found[0].attr]})
 
 
 def is_from_owner(link: Link, live: LiveLink) -> bool:
@@ -105,7 +105,8 @@ def is_from_owner(link: Link, live: LiveLink) -> bool:
     return by_address or live.owner_fq_name.rpartition(":")[2].lower() == link.owner_fq_name[-1].lower()
 
 
-def _changed(wanted: Wanted, fields: Mapping[str, list[Json]]) -> Finding:
+def differs(wanted: Wanted, fields: Mapping[str, list[Json]]) -> Finding:
+    """The finding of an object, link or entry that is not as it shall be: {field: [desired, live]}."""
     names = ", ".join(fields)
     detail = {name: [_cut(value) for value in values] for name, values in list(fields.items())[:_MOST_FIELDS]}
     return _found(wanted, Problem.CHANGED, f"differs in {names}", detail)

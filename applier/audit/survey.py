@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from applier.audit import scratch
 from applier.audit.calls import Calls, UnknownType
+from applier.audit.entries import findings_of_entries
 from applier.audit.judge import fields_of, judge, judge_link, judge_unknown, missing
 from applier.audit.session import Session
 from applier.audit.values import Finding, Live, LiveLink
@@ -22,7 +23,7 @@ from applier.outcome import Call
 from applier.owners import ROUTER
 from applier.progress import Progress
 from applier.writer import OwnerMark
-from schemas.contrail.objects import LINK, Json
+from schemas.contrail.objects import ENTRY, LINK, Json
 from schemas.contrail.shapes import reference_field
 
 logger = logging.getLogger(__name__)
@@ -75,7 +76,7 @@ class Survey:
     def run(self, types: Sequence[str]) -> None:
         """Compare everything; findings stand in audit_found then. Raises ContrailUnavailable, StoreUnavailable."""
         wanted = self._session.run("count objects", scratch.wanted_types, self._cluster)
-        for type_ in sorted({*types, *wanted} - NEVER_OURS - {LINK}):
+        for type_ in sorted({*types, *wanted} - NEVER_OURS - {LINK, ENTRY}):
             self._progress.begin(f"{type_}s", wanted.get(type_, 0))
             try:
                 self._compare(type_)
@@ -86,6 +87,9 @@ class Survey:
         if wanted.get(LINK):
             self._progress.begin("links")
             self._compare_links()
+        if wanted.get(ENTRY):
+            self._progress.begin("entries")
+            self._note(findings_of_entries(self._session, self._pages, cluster=self._cluster, began=self._began))
 
     def _compare(self, type_: str) -> None:
         self._session.run("begin with a type", scratch.forget_type)
