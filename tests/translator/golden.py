@@ -15,7 +15,18 @@ import yaml
 from schemas.contrail.objects import Desired
 from tests.translator.facts import SETTINGS
 from translator.notice import Notice, objects_of
-from translator.resource import BODY_OF_KIND, NOWHERE, Cause, Key, Resource, canonical, digest_of, key_of, list_keys
+from translator.resource import (
+    BODY_OF_KIND,
+    NOWHERE,
+    Cause,
+    Key,
+    Resource,
+    canonical,
+    digest_of,
+    key_of,
+    list_key,
+    list_keys,
+)
 from translator.translate.registry import require_valid, translate
 from translator.view import View
 
@@ -53,7 +64,7 @@ def given(case: dict[str, Any]) -> tuple[Resource, View]:
         resources[key_of(*absent.split("/"))] = None
     subject = resources[Key(case["translate"])]
     assert subject is not None
-    listed: dict[Key, tuple[Resource, ...]] = {}
+    listed: dict[Key, tuple[Resource, ...]] = {list_key(kind, subject.namespace): () for kind in BODY_OF_KIND}
     for found in sorted(filter(None, resources.values()), key=lambda each: (each.namespace, each.name)):
         for key in list_keys(found.key):
             listed[key] = (*listed.get(key, ()), found)

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import msgspec
 
-from schemas.contrail.objects import ContrailObject
+from schemas.contrail.objects import ContrailObject, Json
 from schemas.errors import TranslationError
 from schemas.identity import mac_of, object_uuid
 from schemas.records import SettingsRecord
@@ -24,7 +24,8 @@ from translator.translate.owner import owner_annotations
 class Plug(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """An interface to be: its `name` in the pod, and what its annotation `network` says of where it belongs.
 
-    `addresses` are (family, address) with '' for any address; `mac` is '' for the one that follows from the uuid.
+    `addresses` are (family, address) with '' for any address; `mac` is '' for the one that follows from the uuid;
+    `side` is 'left' or 'right' for one that serves service chains.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Plug(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     network: Known
     addresses: tuple[tuple[str, str], ...]
     mac: str = ""
+    side: str = ""
 
 
 @lru_cache(maxsize=8192)
@@ -111,6 +113,7 @@ def _interface(
             "virtual_machine_interface_mac_addresses": {"mac_address": [wanted.mac or mac_of(named.uuid)]},
             "port_security_enabled": True,
             "annotations": owner_annotations(settings, "Pod", namespace, name, **marks),
+            **_special(wanted),
         },
         (
             names.default_security_group(settings, namespace).reference(),
@@ -119,6 +122,12 @@ def _interface(
         ),
         names.project(settings, namespace).uuid,
     )
+
+
+def _special(wanted: Plug) -> dict[str, Json]:
+    """Contrail's `virtual_machine_interface_properties`, which ordinary interfaces lack."""
+    special: dict[str, Json] = {"service_interface_type": wanted.side} if wanted.side else {}
+    return {"virtual_machine_interface_properties": special} if special else {}
 
 
 def _address(

@@ -10,15 +10,17 @@ import re
 from collections.abc import Iterator
 from typing import cast
 
-from schemas.contrail.objects import ContrailObject, Desired, Link
+from schemas.contrail.objects import ContrailObject, Link
 from schemas.errors import TranslationError
 from schemas.events import ChangeEvent
 from schemas.records import NodeRecord, PodRecord
+from translator.notice import Outcome
 from translator.resource import Resource
-from translator.translate import annotated, attachment, names, selection
+from translator.translate import annotated, attachment, names, selection, service_chain_pods
 from translator.translate.interface import Plug, of_pod, plug, require_inside
 from translator.translate.membership import Membership, label_of, pod_membership
 from translator.translate.selection import Selection
+from translator.translate.service_chain_pods import Duty
 from translator.view import View
 
 MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
@@ -31,7 +33,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NODE_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 
 
-def translate(pod: Resource, view: View) -> tuple[Desired, ...]:
+def translate(pod: Resource, view: View) -> tuple[Outcome, ...]:
     """Objects of the pod; none while its namespace is unknown, or when it needs no interface of ours."""
     record = cast(PodRecord, pod.body)
     if not has_interface(record):
@@ -40,9 +42,11 @@ def translate(pod: Resource, view: View) -> tuple[Desired, ...]:
     if namespace is None:
         return ()
     member = pod_membership(pod, namespace, view)
-    objects = of_pod(view.settings, pod.namespace, pod.name, pod.uid, _plugs(pod, member, view))
+    plugs = _plugs(pod, member, view)
+    duty = service_chain_pods.duty(pod, plugs, view) if len(plugs) > 1 else Duty(plugs)
+    objects = of_pod(view.settings, pod.namespace, pod.name, pod.uid, duty.plugs)
     link = (_link(objects[0], record.node_name, view),) if record.node_name else ()
-    return (*objects, *link, *member.shared)
+    return (*objects, *link, *member.shared, *duty.more)
 
 
 def require_well_formed(event: ChangeEvent) -> None:

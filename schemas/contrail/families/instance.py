@@ -148,7 +148,7 @@ TYPES = (
             ReferenceRule("virtual-machine"),
             ReferenceRule("virtual-network", mandatory=True),
             ReferenceRule("routing-instance", POLICY_BASED_FORWARDING_RULE, filled=True),
-            ReferenceRule("port-tuple"),
+            ReferenceRule("port-tuple", filled=True),  # Links of pods that serve chains
             ReferenceRule("service-health-check", filled=True),  # Links of the services that ask for checks
             ReferenceRule("interface-route-table"),
         ),
