@@ -105,6 +105,7 @@ def _wanted_object(same: _Same) -> Wanted:
     desired = same.desired
     text = canonical(desired.body())
     edges = {(reference.uuid, "ref") for reference in desired.references if reference.uuid is not None}
+    edges.update((uuid, "ref") for uuid in desired.needs)
     if desired.parent_uuid is not None:
         edges.add((desired.parent_uuid, "parent"))
     return Wanted(
@@ -182,7 +183,7 @@ def _annotated_namespace(desired: ContrailObject) -> str:
 def _stored_edges(old: StoredObject, new: Wanted) -> frozenset[Edge]:
     """Edges of the stored row, from its body; its parent is the new one's, because a uuid never changes its parent."""
     body = _decode(old.body)
-    ends = [reference["uuid"] for reference in body.get("references", ())]
+    ends = [reference["uuid"] for reference in body.get("references", ())] + body.get("needs", [])
     ends += [body[end].get("uuid") for end in ("owner", "target") if end in body]
     parents = {edge for edge in new.edges if edge[1] == "parent"}
     return frozenset((end, "ref") for end in ends if end is not None) | parents

@@ -61,7 +61,8 @@ class ContrailObject:
     `type` is Contrail's dashed name ('virtual-network'); `fq_name` includes the parent's; `parent_type` is
     None for children of config-root; `properties` are JSON values under Contrail's field names, including
     'annotations'; `references` are in canonical order (type, fq_name). `parent_uuid` and the `uuid` of a
-    reference are set where the target is an object of ours: the edges of the store come from them.
+    reference are set where the target is an object of ours: the edges of the store come from them, and from `needs`:
+    uuids of objects of ours that a property names, which must be there first and stay as long, sorted.
     """
 
     type: str
@@ -71,10 +72,16 @@ class ContrailObject:
     properties: Mapping[str, Json] = field(default_factory=dict)
     references: tuple[Reference, ...] = ()
     parent_uuid: str | None = None
+    needs: tuple[str, ...] = ()
 
     def body(self) -> dict[str, Json]:
-        """The jsonb body of the store: {'parent_type', 'properties', 'references': [{'type','to','uuid','attr'}]}."""
+        """The jsonb body of the store: {'parent_type', 'properties', 'references': [{'type','to','uuid','attr'}]}.
+
+        And 'needs' where there are any.
+        """
+        needs = {"needs": list(self.needs)} if self.needs else {}
         return {
+            **needs,
             "parent_type": self.parent_type,
             "properties": dict(self.properties),
             "references": [
@@ -96,6 +103,7 @@ class ContrailObject:
                 Reference(type=r["type"], fq_name=tuple(r["to"]), uuid=r["uuid"], attr=r["attr"])
                 for r in body["references"]
             ),
+            needs=tuple(body.get("needs", ())),
         )
 
 
