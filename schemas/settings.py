@@ -15,6 +15,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar, get_type_hints
 
+from schemas.contrail.port_pools import port_pool
 from schemas.contrail.settings import ContrailSettings as ContrailSettings
 from schemas.errors import SettingsError
 
@@ -60,6 +61,10 @@ class ClusterSettings:
     """Pods take underlay addresses and need no gateway, unless their isolated namespace says otherwise."""
     public_pool: str = ""
     """Floating-ip pool of load balancers, domain:project:network:pool; services and namespaces may name another."""
+    port_translation_pools: tuple[str, ...] = ("tcp:56000-57023", "udp:57024-58047")
+    """Ports of the nodes that ip_fabric_snat translates to, on every node of this Contrail; empty leaves them alone."""
+    link_local_services: bool = True
+    """Services whose back-ends are no pods of the network lead to them by link-local entries, for all of Contrail."""
 
     def __post_init__(self) -> None:
         if not self.name or any(c in self.name for c in ": /"):
@@ -73,6 +78,11 @@ class ClusterSettings:
                     ipaddress.ip_network(cidr)
                 except ValueError as error:
                     raise SettingsError(f"{_variable(self, name)}: {cidr!r} is no subnet: {error}") from None
+        for pool in self.port_translation_pools:
+            try:
+                port_pool(pool)
+            except ValueError as error:
+                raise SettingsError(f"{_variable(self, 'port_translation_pools')}: {error}") from None
         nets = [ipaddress.ip_network(c) for c in self.pod_subnets + self.service_subnets]
         for i, net in enumerate(nets):
             for other in nets[i + 1 :]:

@@ -28,4 +28,6 @@ def settings_record(cluster: ClusterSettings) -> SettingsRecord:
         ip_fabric_snat=cluster.ip_fabric_snat,
         ip_fabric_forwarding=cluster.ip_fabric_forwarding,
         public_pool=cluster.public_pool,
+        port_translation_pools=cluster.port_translation_pools,
+        link_local_services=cluster.link_local_services,
     )

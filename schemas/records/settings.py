@@ -10,6 +10,7 @@ class SettingsRecord(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True)
 
     Subnets are CIDR texts in the order of the settings. `project` is '' for a project per namespace, else the name of
     the one project for all; it exists already. `public_pool` is `domain:project:network:pool`, or ''.
+    `port_translation_pools` are texts as `tcp:56000-57023`.
     """
 
     cluster: str
@@ -22,3 +23,5 @@ class SettingsRecord(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True)
     ip_fabric_snat: bool = False
     ip_fabric_forwarding: bool = False
     public_pool: str = ""
+    port_translation_pools: tuple[str, ...] = ()
+    link_local_services: bool = True

@@ -94,3 +94,15 @@ def test_a_secret_comes_from_a_file_and_never_shows(tmp_path: Path) -> None:
 def test_a_secret_file_that_cannot_be_read_is_named() -> None:
     with pytest.raises(SettingsError, match="SASL_PASSWORD_FILE=/nowhere: cannot be read"):
         from_env(KafkaSettings, {"CONTRAIL_KUBE_KAFKA_SASL_PASSWORD_FILE": "/nowhere"})
+
+
+@pytest.mark.parametrize("pool", ["tcp:1-65536", "tcp:0-9", "tcp:9-8", "sctp:1-2", "56000-57023", "tcp:1-2:3", ""])
+def test_a_pool_of_ports_that_is_none_is_refused_with_what_is_accepted(pool: str) -> None:
+    with pytest.raises(SettingsError, match=r"PORT_TRANSLATION_POOLS.*tcp:first-last"):
+        ClusterSettings(port_translation_pools=(pool,))
+
+
+def test_pools_of_ports_are_read_and_may_be_none() -> None:
+    name = "CONTRAIL_KUBE_CLUSTER_PORT_TRANSLATION_POOLS"
+    assert from_env(ClusterSettings, {name: "tcp:1-2, udp:3-3"}).port_translation_pools == ("tcp:1-2", "udp:3-3")
+    assert from_env(ClusterSettings, {name: ""}).port_translation_pools == ()

@@ -25,6 +25,7 @@ MACHINE = "virtual-machine"
 INTERFACE = "virtual-machine-interface"
 INSTANCE_IP = "instance-ip"
 ROUTER = "virtual-router"
+VROUTER_CONFIG = "global-vrouter-config"
 LOGICAL_ROUTER = "logical-router"
 POOL = "floating-ip-pool"
 FLOATING_IP = "floating-ip"
@@ -37,6 +38,8 @@ IP_FABRIC: FqName = ("default-domain", "default-project", "ip-fabric")
 """The underlay's network: Contrail makes it at its first start, it is not ours."""
 _OURS = ("-pod-network", "-service-network", "-nad-network")
 GLOBAL_SYSTEM = "default-global-system-config"
+VROUTERS: FqName = (GLOBAL_SYSTEM, "default-global-vrouter-config")
+"""What holds for all nodes of a Contrail; it is not ours, and clusters share it."""
 
 
 class Named(msgspec.Struct, frozen=True, gc=False, cache_hash=True):

@@ -2,7 +2,8 @@
 
 One default project; three IPAMs with flat subnets, which the networks share; the pod and the service network;
 three network-policies that connect pods with services and both with the underlay; one Link that puts the
-underlay's network under its policy. Contrail makes the underlay's network itself: we only add our reference.
+underlay's network under its policy. Contrail makes the underlay's network itself: we only add our reference. An Entry
+for each pool of ports that pods are translated to: one of the cluster's own, as nodes take equal pools for one.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import ipaddress
 from typing import cast
 
-from schemas.contrail.objects import ContrailObject, Desired, Json, Link, joined
+from schemas.contrail.objects import ContrailObject, Desired, Entry, Json, Link, joined
+from schemas.contrail.port_pools import port_pool
 from schemas.errors import TranslationError
 from schemas.records import SettingsRecord
 from translator.resource import SETTINGS, Resource
@@ -32,6 +34,7 @@ def translate(resource: Resource, view: View) -> tuple[Desired, ...]:
         networks.of_services(settings),
         *_policies(settings),
         Link(names.NETWORK, names.IP_FABRIC, fabric.type, fabric.fq_name, fabric.uuid, attr=networks.SEQUENCE),
+        *(_pool(settings, text) for text in settings.port_translation_pools),
     )
 
 
@@ -78,6 +81,16 @@ def _subnet(ipam: Named, cidr: str) -> dict[str, Json]:
     except ValueError as error:
         raise TranslationError(f"settings, subnets of {ipam.fq_name[-1]}: {cidr!r} is no subnet: {error}") from None
     return {"ip_prefix": str(subnet.network_address), "ip_prefix_len": subnet.prefixlen}
+
+
+def _pool(settings: SettingsRecord, text: str) -> Entry:
+    try:
+        protocol, first, last = port_pool(text)
+    except ValueError as error:
+        raise TranslationError(f"settings, port_translation_pools: {error}") from None
+    key = f"{settings.cluster}__{protocol}__{first}-{last}"
+    value = {"protocol": protocol, "port_range": {"start_port": first, "end_port": last}}
+    return Entry(names.VROUTER_CONFIG, names.VROUTERS, "port_translation_pools", key, value)
 
 
 def _policies(settings: SettingsRecord) -> tuple[ContrailObject, ...]:
