@@ -23,6 +23,8 @@ FORWARDING = "opencontrail.org/ip_fabric_forwarding"
 EXTERNAL_NETWORK = "opencontrail.org/external-network"
 """Network that a namespace's pod network is joined with by a router that translates addresses."""
 POOL = "opencontrail.org/fip-pool"
+HEALTH_CHECK = "opencontrail.org/health-check"
+"""How the members of a service are checked (translator/translate/health_check.py)."""
 APP = "opencontrail.org/name"
 """Label, not annotation: the app that a pod, workload or service belongs to."""
 

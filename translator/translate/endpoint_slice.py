@@ -4,6 +4,7 @@ Each member is a link of its own: one that comes or goes is one write, however m
 emitted by every slice whose members belong behind them, equal to the letter; so they live while one slice does.
 Public ones are the service's own, because their addresses shall not change.
 Members are pods of ours that are there, with the very uid that the slice names: never a successor of the same name.
+Their interfaces are linked to the service's health check, if it asks for one.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import cast
 from schemas.contrail.objects import ContrailObject, Desired, Link
 from schemas.records import Endpoint, EndpointSliceRecord, PodRecord, ServiceRecord
 from translator.resource import Key, Resource
-from translator.translate import names, service_address
+from translator.translate import health_check, names, service_address
 from translator.translate.membership import pod_membership, service_membership
 from translator.translate.names import Named
 from translator.translate.pod import has_interface
@@ -40,7 +41,12 @@ def translate(slice_: Resource, view: View) -> tuple[Desired, ...]:
     family = FAMILY[record.address_type]
     public = [one for one, its in public_floating_ips(service, namespace, view, family=family) if its == ports]
     members = _members(chosen(slice_, service, view), namespace, view)
-    return (*floating, *(_link(owner, member) for owner in (*floating, *public) for member in members))
+    checked = health_check.is_asked(service) and family == health_check.FAMILY
+    return (
+        *floating,
+        *(_link(owner, member) for owner in (*floating, *public) for member in members),
+        *(health_check.checked(view.settings, service, member) for member in members if checked),
+    )
 
 
 def chosen(slice_: Resource, service: Resource, view: View) -> Sequence[Endpoint]:

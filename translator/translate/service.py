@@ -7,20 +7,21 @@ The floating-ips that lead from a cluster address to the members are its slices'
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Set
 from typing import cast
 
-from schemas.contrail.objects import Desired
 from schemas.errors import TranslationError
 from schemas.events import ChangeEvent
 from schemas.records import ServiceRecord
+from translator.notice import Notice, Outcome
 from translator.resource import Resource
-from translator.translate import annotated, service_address
+from translator.translate import annotated, health_check, service_address
 from translator.translate.membership import label_of, service_membership
 from translator.translate.public_address import public_floating_ips
 from translator.view import View
 
 
-def translate(service: Resource, view: View) -> tuple[Desired, ...]:
+def translate(service: Resource, view: View) -> tuple[Outcome, ...]:
     """Objects of the service; none for one without addresses, or while its namespace is unknown."""
     record, settings = cast(ServiceRecord, service.body), view.settings
     if not service_address.is_served(record):
@@ -39,7 +40,9 @@ def translate(service: Resource, view: View) -> tuple[Desired, ...]:
         return ()
     objects = [service_address.address_object(settings, service, member.network, at) for at in addresses]
     public = [each for each, _ in public_floating_ips(service, namespace, view)]
-    return (service_address.interface_object(settings, service, member.network), *objects, *public, *member.shared)
+    interface = service_address.interface_object(settings, service, member.network)
+    check = _health_check(service, {at.family for at in addresses}, view)
+    return (interface, *objects, *public, *check, *member.shared)
 
 
 def require_well_formed(event: ChangeEvent) -> None:
@@ -50,6 +53,18 @@ def require_well_formed(event: ChangeEvent) -> None:
     if record.load_balancer_ip:
         _require_addresses(label, "spec.loadBalancerIP", (record.load_balancer_ip,))
     annotated.pool(label, record.annotations)
+    health_check.asked(label, record.annotations)
+
+
+def _health_check(service: Resource, families: Set[str], view: View) -> tuple[Outcome, ...]:
+    label = label_of(service)
+    check = health_check.asked(label, cast(ServiceRecord, service.body).annotations)
+    if check is None:
+        return ()
+    if health_check.FAMILY not in families:
+        said = f"{label}: annotation {annotated.HEALTH_CHECK} has no effect: only IPv4 addresses can be checked"
+        return (Notice(health_check.UNCHECKED, said),)
+    return (health_check.check_object(view.settings, service, check),)
 
 
 def _require_addresses(label: str, field: str, texts: tuple[str, ...]) -> None:
