@@ -20,7 +20,7 @@ from schemas.contrail.settings import ContrailSettings as ContrailSettings
 from schemas.errors import SettingsError
 
 ENV_PREFIX = "CONTRAIL_KUBE_"
-SERVICES = ("WATCHERS", "TRANSLATOR", "APPLIER", "CNI", "CONSOLE", "SIMULATOR")
+SERVICES = ("WATCHERS", "FEEDBACK", "TRANSLATOR", "APPLIER", "CNI", "CONSOLE", "SIMULATOR")
 """Each service reads variables of its own under its name; the others leave them alone."""
 RESERVED = ("CACHE", "REQUIRE")
 """Variables of the build and test tools, not settings."""

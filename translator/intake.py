@@ -77,15 +77,17 @@ def intake(cluster: str, records: Sequence[Record], *, expected: int, gap: bool 
             require_well_formed(arrival.event)
         except TranslationError as error:
             arrival = msgspec.structs.replace(arrival, malformed=True)
-            taken.refused.append(letter("fold", position, arrival.key, error, arrival.text))
+            taken.refused.append(letter("fold", position, arrival.key, error, arrival.text, arrival.event.uid))
         taken.arrivals.append(arrival)
     return taken
 
 
-def letter(stage: str, position: Position, resource: str, error: Exception, payload: bytes) -> DeadLetter:
+def letter(
+    stage: str, position: Position, resource: str, error: Exception, payload: bytes, uid: str = ""
+) -> DeadLetter:
     """Dead letter of an error; texts are made storable, the payload is cut at MAX_PAYLOAD."""
     text = str(error).replace("\0", "\\0")
-    return DeadLetter(stage, position, resource, type(error).__name__, text, payload[:MAX_PAYLOAD])
+    return DeadLetter(stage, position, resource, type(error).__name__, text, payload[:MAX_PAYLOAD], uid)
 
 
 def _undecoded(position: Position, found: Letter) -> DeadLetter:

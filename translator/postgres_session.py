@@ -348,6 +348,6 @@ def _notice_row(resource: Key, about: Key, reason: str, said: Said) -> dict[str,
 def _letter_row(letter: DeadLetter) -> dict[str, Any]:
     position = letter.position
     place = {"topic": position.topic, "partition": position.partition, "at_offset": position.offset}
-    told = {"stage": letter.stage, "resource": letter.resource}
+    told = {"stage": letter.stage, "resource": letter.resource, "uid": letter.uid}
     error = {"error_class": letter.error_class, "error": letter.error, "payload": f"\\x{letter.payload.hex()}"}
     return {**place, **told, **error}

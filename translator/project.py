@@ -130,6 +130,7 @@ def _gather_letters(rounds: Rounds, translated: Translated, causes: Mapping[Key,
         if key in translated.failures:
             assert resource is not None
             error = translated.failures[key]
-            writes.dead_letters.append(letter("translate", resource.cause.position, key, error, resource.text))
+            place = resource.cause.position
+            writes.dead_letters.append(letter("translate", place, key, error, resource.text, resource.uid))
         else:
             writes.well_translated[key] = (causes[key] if resource is None else resource.cause).position

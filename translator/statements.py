@@ -197,14 +197,14 @@ ON CONFLICT (object_uuid) DO UPDATE SET
 """
 
 SAVE_LETTERS = """
-INSERT INTO dead_letter (cluster, stage, topic, partition, at_offset, resource, error_class, error, payload)
-SELECT %(cluster)s, n.stage, n.topic, n.partition, n.at_offset, n.resource, n.error_class, n.error, n.payload
+INSERT INTO dead_letter (cluster, stage, topic, partition, at_offset, resource, uid, error_class, error, payload)
+SELECT %(cluster)s, n.stage, n.topic, n.partition, n.at_offset, n.resource, n.uid, n.error_class, n.error, n.payload
 FROM json_to_recordset(%(rows)s) n(
-    stage text, topic text, partition integer, at_offset bigint, resource text, error_class text, error text,
-    payload bytea)
+    stage text, topic text, partition integer, at_offset bigint, resource text, uid text, error_class text,
+    error text, payload bytea)
 ON CONFLICT (cluster, stage, topic, partition, at_offset, resource) DO UPDATE SET
-    times = dead_letter.times + 1, last_at = now(), resolved_at = NULL, error_class = excluded.error_class,
-    error = excluded.error, payload = excluded.payload
+    times = dead_letter.times + 1, last_at = now(), resolved_at = NULL, uid = excluded.uid,
+    error_class = excluded.error_class, error = excluded.error, payload = excluded.payload
 """
 SETTLE_LETTERS = """
 UPDATE dead_letter d SET resolved_at = now()

@@ -69,7 +69,7 @@ class ResourceChanges(msgspec.Struct, frozen=True, gc=False):
 
 
 class DeadLetter(msgspec.Struct, frozen=True, gc=False):
-    """What could not be read or translated; `resource` is '' where the record does not say."""
+    """What could not be read or translated; `resource` and `uid` are '' where the record does not say."""
 
     stage: str
     position: Position
@@ -77,6 +77,7 @@ class DeadLetter(msgspec.Struct, frozen=True, gc=False):
     error_class: str
     error: str
     payload: bytes
+    uid: str = ""
 
 
 class Writes(msgspec.Struct, kw_only=True):

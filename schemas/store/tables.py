@@ -235,6 +235,7 @@ dead_letter = Table(
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
     Column("last_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
     Column("resolved_at", DateTime(timezone=True)),
+    Column("uid", Text, nullable=False, server_default="", comment="of the resource, where it is known"),
     Index("dead_letter_position_idx", "cluster", "stage", "topic", "partition", "at_offset", "resource", unique=True),
     Index("dead_letter_open_idx", "resource", "cluster", postgresql_where=text("resolved_at IS NULL")),
     comment="What could not be read or translated, with the reason; one row per position and resource.",
@@ -276,6 +277,7 @@ written_back = Table(
 told_event = Table(
     "told_event",
     metadata,
+    Column("held", Text, nullable=False, server_default="", comment="who keeps us from writing it; empty: written"),
     Column("cluster", Text, primary_key=True),
     Column("resource", Text, primary_key=True, comment="the resource that it is about"),
     Column("reason", Text, primary_key=True),

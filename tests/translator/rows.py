@@ -84,7 +84,13 @@ class MemoryBackend:
                 for key, d in tables.diffs.items()
             },
             "letters": {
-                (stage, _position(position), resource): (x.letter.error_class, x.letter.error, x.times, x.resolved)
+                (stage, _position(position), resource): (
+                    x.letter.error_class,
+                    x.letter.error,
+                    x.times,
+                    x.resolved,
+                    x.letter.uid,
+                )
                 for (stage, position, resource), x in tables.letters.items()
             },
         }
@@ -147,7 +153,7 @@ class PostgresBackend:
                 2,
             ),
             "letters": self._table(
-                f"SELECT stage, {position}, resource, error_class, error, times, resolved_at IS NOT NULL "
+                f"SELECT stage, {position}, resource, error_class, error, times, resolved_at IS NOT NULL, uid "
                 "FROM dead_letter",
                 3,
             ),

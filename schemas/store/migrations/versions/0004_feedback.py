@@ -1,4 +1,4 @@
-"""Tables of what feedback has written into Kubernetes; observations in the order in which they were made.
+"""Tables of what feedback has written into Kubernetes; whose dead letters are; observations in order of time.
 
 Revision: 0004
 """
@@ -15,6 +15,10 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.add_column(
+        "dead_letter",
+        sa.Column("uid", sa.Text(), server_default="", nullable=False, comment="of the resource, where it is known"),
+    )
     op.create_index("observed_object_observed_at_idx", "observed_object", ["observed_at"], unique=False)
     op.create_table(
         "written_back",
@@ -24,6 +28,13 @@ def upgrade() -> None:
         sa.Column("uid", sa.Text(), nullable=False),
         sa.Column("value", sa.Text(), nullable=False, comment="what Kubernetes was told: JSON"),
         sa.Column("resource_version", sa.Text(), nullable=False, comment="of the resource after it"),
+        sa.Column(
+            "held",
+            sa.Text(),
+            server_default="",
+            nullable=False,
+            comment="who keeps us from writing it; empty: written",
+        ),
         sa.Column("written_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint("part IN ('addresses', 'network-status')", name=op.f("written_back_part_check")),
         sa.PrimaryKeyConstraint("cluster", "resource", "part", name=op.f("written_back_pkey")),
