@@ -61,6 +61,10 @@ class ClusterSettings:
     """Pods take underlay addresses and need no gateway, unless their isolated namespace says otherwise."""
     public_pool: str = ""
     """Floating-ip pool of load balancers, domain:project:network:pool; services and namespaces may name another."""
+    ingress_without_class: bool = False
+    """Ingresses that name no class are served where no IngressClass is the default, as contrail-kube-manager does."""
+    service_load_balancer: str = "floating-ip"
+    """'floating-ip' writes services' cluster addresses whole, 'loadbalancer' leaves them to svc-monitor."""
     port_translation_pools: tuple[str, ...] = ("tcp:56000-57023", "udp:57024-58047")
     """Ports of the nodes that ip_fabric_snat translates to, on every node of this Contrail; empty leaves them alone."""
     link_local_services: bool = True
@@ -96,6 +100,11 @@ class ClusterSettings:
         if self.public_pool and (len(parts) != 4 or not all(parts)):
             raise SettingsError(
                 f"{_variable(self, 'public_pool')}={self.public_pool!r}: accepted is domain:project:network:pool"
+            )
+        if self.service_load_balancer not in ("floating-ip", "loadbalancer"):
+            raise SettingsError(
+                f"{_variable(self, 'service_load_balancer')}={self.service_load_balancer!r}: accepted are floating-ip "
+                "and loadbalancer"
             )
         if self.ip_fabric_forwarding and not self.ip_fabric_subnets:
             raise SettingsError(f"{_variable(self, 'ip_fabric_forwarding')} needs ip_fabric_subnets: pods live there")

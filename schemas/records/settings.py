@@ -10,6 +10,7 @@ class SettingsRecord(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True)
 
     Subnets are CIDR texts in the order of the settings. `project` is '' for a project per namespace, else the name of
     the one project for all; it exists already. `public_pool` is `domain:project:network:pool`, or ''.
+    `service_load_balancer` is floating-ip or loadbalancer: what a service's cluster addresses are made of.
     `port_translation_pools` are texts as `tcp:56000-57023`.
     """
 
@@ -23,5 +24,7 @@ class SettingsRecord(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True)
     ip_fabric_snat: bool = False
     ip_fabric_forwarding: bool = False
     public_pool: str = ""
+    ingress_without_class: bool = False
+    service_load_balancer: str = "floating-ip"
     port_translation_pools: tuple[str, ...] = ()
     link_local_services: bool = True

@@ -172,7 +172,8 @@ TYPES = (
         references=(
             ReferenceRule("virtual-network"),
             ReferenceRule("network-ipam"),
-            ReferenceRule("virtual-machine-interface"),
+            # A pod's names it; those of an ingress are Links, because svc-monitor puts the proxies' beside ours.
+            ReferenceRule("virtual-machine-interface", filled=True),
             ReferenceRule("virtual-router"),
         ),
     ),

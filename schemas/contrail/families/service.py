@@ -140,8 +140,8 @@ TYPES = (
             Property("loadbalancer_provider", TEXT, fixed=True),
         ),
         references=(
-            ReferenceRule("service-appliance-set"),
-            ReferenceRule("service-instance"),
+            ReferenceRule("service-appliance-set", filled=True),
+            ReferenceRule("service-instance", filled=True),  # svc-monitor's, of a balancer that is a process
             ReferenceRule("virtual-machine-interface"),
         ),
     ),
