@@ -23,7 +23,7 @@ _BLOCKERS = """
     SELECT n.uuid
     FROM desired_edge e JOIN desired_object n ON n.uuid = e.to_uuid JOIN apply_state t ON t.object_uuid = n.uuid
     WHERE NOT d.absent AND e.from_uuid = d.uuid AND n.uuid <> d.uuid
-      AND NOT n.absent AND t.applied_generation IS NULL
+      AND NOT n.absent AND (t.applied_generation IS NULL OR (e.relation = 'after' AND t.status <> 'applied'))
     UNION ALL
     SELECT n.uuid FROM desired_object n
     WHERE NOT d.absent AND s.applied_generation IS NULL

@@ -1,7 +1,9 @@
 """The order in which unfinished objects are applied (pure).
 
 Parents and targets of references come first; an object is deleted after whatever still refers to it; the delete
-of an object comes before the create of another one with its name. What cannot go on names its blocker.
+of an object comes before the create of another one with its name. What must not be before another object is as it is
+wanted now (a strict edge) waits for just that; where it goes, it goes before that object changes, if it can. What
+cannot go on names its blocker.
 """
 
 from __future__ import annotations
@@ -84,10 +86,12 @@ def _follow(
         else:
             _require(draft, target, source, rows, held, f"waits for the deletion of {source.label}")
     elif not source.absent:
-        if not target.in_place:
+        if not target.in_place or (edge.strict and not target.settled):
             _require(draft, source, target, rows, held, f"waits for {target.label}")
         elif target.uuid in rows and source.uuid in rows:
             draft.after[source.uuid].add(target.uuid)
+    elif edge.strict and target.uuid in rows and source.uuid in rows:
+        draft.after[target.uuid].add(source.uuid)
 
 
 def _free_names(rows: dict[str, Row], others: dict[str, Neighbour], held: Collection[str], draft: _Draft) -> None:

@@ -69,6 +69,13 @@ _FREE_REFERRERS = text("""
     WHERE e.to_uuid = ANY(CAST(:uuids AS uuid[])) AND a.object_uuid = e.from_uuid AND a.status = 'blocked'
     RETURNING a.shard
 """)
+_FREE_LATER = text("""
+    UPDATE apply_state a SET next_attempt_at = now()
+    FROM desired_edge e
+    WHERE e.to_uuid = ANY(CAST(:uuids AS uuid[])) AND e.relation = 'after'
+      AND a.object_uuid = e.from_uuid AND a.status = 'blocked'
+    RETURNING a.shard
+""")
 # An address may go when the node has let go of its port: the link of the virtual-machine of its interface.
 _FREE_ADDRESSES = text("""
     UPDATE apply_state a SET next_attempt_at = now()
@@ -159,7 +166,8 @@ def _record(connection: Connection, results: Sequence[Result], due: Sequence[str
         stored |= _store_states(connection, states)
         _store_observations(connection, [r for r in states if r.row.uuid in stored])
         created = [r.row.uuid for r in states if r.done and not r.row.in_place and r.row.uuid in stored]
-        freed |= _free(connection, _FREE_REFERRERS, created)
+        changed = [r.row.uuid for r in states if r.done and r.row.in_place and r.row.uuid in stored]
+        freed |= _free(connection, _FREE_REFERRERS, created) | _free(connection, _FREE_LATER, changed)
         freed |= _free(connection, _COMPARE_TARGETS, [r.row.uuid for r in states if r.missing])
         freed |= _unadopt(connection, [r.row for r in states if r.lost and r.row.uuid in stored])
         freed |= release(connection, stored.intersection(untried))

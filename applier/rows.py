@@ -71,6 +71,11 @@ class Row:
         return self.applied_generation is not None
 
     @property
+    def settled(self) -> bool:
+        """Never: a row is what is not applied yet."""
+        return False
+
+    @property
     def label(self) -> str:
         """How messages name the object."""
         return label(self.type, self.fq_name)
@@ -78,10 +83,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Edge:
-    """`from_uuid` needs `to_uuid`: as its parent, or by a reference."""
+    """`from_uuid` needs `to_uuid`: as its parent, or by a reference; `strict`: as it is wanted now, not just there."""
 
     from_uuid: str
     to_uuid: str
+    strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +99,8 @@ class Neighbour:
     fq_name: str
     absent: bool
     in_place: bool
+    settled: bool = False
+    """Whether Contrail has it as it is wanted now."""
 
     @property
     def label(self) -> str:

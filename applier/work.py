@@ -57,8 +57,8 @@ _NEXT = text("""
 """)
 
 _END = """
-    e.from_uuid::text, e.to_uuid::text, n.uuid::text, n.type, n.fq_name, n.absent,
-    a.applied_generation IS NOT NULL AS in_place,
+    e.from_uuid::text, e.to_uuid::text, e.relation = 'after', n.uuid::text, n.type, n.fq_name, n.absent,
+    a.applied_generation IS NOT NULL AS in_place, a.status = 'applied' AS settled,
     a.status <> 'applied' AND a.status <> 'dead' AND a.next_attempt_at <= now() AS due
 """
 _TARGETS = text(f"""
@@ -71,8 +71,16 @@ _REFERRERS = text(f"""
     FROM desired_edge e JOIN desired_object n ON n.uuid = e.from_uuid JOIN apply_state a ON a.object_uuid = n.uuid
     WHERE e.to_uuid = ANY(CAST(:uuids AS uuid[])) LIMIT :most
 """)
+# What goes, goes before that changes which had to stand first.
+_LAST = text(f"""
+    SELECT {_END}
+    FROM desired_edge e JOIN desired_object n ON n.uuid = e.from_uuid AND n.absent
+    JOIN apply_state a ON a.object_uuid = n.uuid
+    WHERE e.relation = 'after' AND e.to_uuid = ANY(CAST(:uuids AS uuid[])) LIMIT :most
+""")
 _LEAVING = text("""
-    SELECT NULL, NULL, n.uuid::text, n.type, n.fq_name, n.absent, a.applied_generation IS NOT NULL AS in_place,
+    SELECT NULL, NULL, false, n.uuid::text, n.type, n.fq_name, n.absent,
+           a.applied_generation IS NOT NULL AS in_place, false AS settled,
            a.status <> 'dead' AND a.next_attempt_at <= now() AS due
     FROM desired_object d
     JOIN desired_object n ON n.type = d.type AND n.fq_name = d.fq_name AND n.absent
@@ -82,8 +90,8 @@ _LEAVING = text("""
 # An address goes back to the pool when its instance-ip is deleted, so the node must have let go of the port before:
 # the link from the node counts as needing the address.
 _UNLINKS = text("""
-    SELECT link.uuid::text, iip.from_uuid::text, link.uuid::text, link.type, link.fq_name, link.absent,
-           a.applied_generation IS NOT NULL AS in_place,
+    SELECT link.uuid::text, iip.from_uuid::text, false, link.uuid::text, link.type, link.fq_name, link.absent,
+           a.applied_generation IS NOT NULL AS in_place, false AS settled,
            a.status <> 'dead' AND a.next_attempt_at <= now() AS due
     FROM desired_edge iip
     JOIN desired_edge vmi ON vmi.from_uuid = iip.to_uuid
@@ -195,6 +203,7 @@ def _look_around(connection: Connection, fresh: Sequence[Row], found: _Found) ->
     names = [row.uuid for row in fresh if not row.absent and not row.in_place]
     if staying:
         wanted += _add(connection.execute(_TARGETS, {"uuids": staying}), found)
+        wanted += _add(connection.execute(_LAST, {"uuids": staying, "most": _MOST_REFERRERS}), found)
     if names:
         wanted += _add(connection.execute(_LEAVING, {"uuids": names}), found)
     if going:
@@ -206,11 +215,11 @@ def _look_around(connection: Connection, fresh: Sequence[Row], found: _Found) ->
 
 def _add(ends: Iterable[Any], found: _Found) -> list[str]:
     due = []
-    for from_uuid, to_uuid, uuid, type_, fq_name, absent, in_place, is_due in ends:
+    for from_uuid, to_uuid, strict, uuid, type_, fq_name, absent, in_place, settled, is_due in ends:
         if from_uuid is not None:
-            found.edges.add(Edge(from_uuid, to_uuid))
+            found.edges.add(Edge(from_uuid, to_uuid, strict))
         if uuid not in found.neighbours:
-            found.neighbours[uuid] = Neighbour(uuid, type_, fq_name, absent, in_place)
+            found.neighbours[uuid] = Neighbour(uuid, type_, fq_name, absent, in_place, settled)
             if is_due:
                 due.append(uuid)
     return due

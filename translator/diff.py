@@ -13,7 +13,7 @@ from schemas.store.tables import SHARDS
 from translator.resource import Cause, Key, canonical, digest_of
 
 Edge = tuple[str, str]
-"""(target uuid, 'parent' or 'ref')."""
+"""(target uuid, 'parent', 'ref' or 'after')."""
 
 _decode = msgspec.json.Decoder().decode
 
@@ -79,9 +79,11 @@ def wanted(desired: Desired, home: str) -> Wanted:
     if isinstance(desired, ContrailObject):
         return _wanted_object(_Same(desired))
     text = canonical(desired.body())
-    ends = (desired.owner_uuid, desired.target_uuid) if isinstance(desired, Link) else ()
-    edges = frozenset((end, "ref") for end in ends if end is not None)
-    return Wanted(desired.uuid, desired.type, joined(desired.fq_name), home, text, digest_of(text), edges)
+    edges: set[Edge] = set()
+    if isinstance(desired, Link):
+        edges.update((end, "ref") for end in (desired.owner_uuid, desired.target_uuid) if end is not None)
+        edges.update((uuid, "after") for uuid in desired.after)
+    return Wanted(desired.uuid, desired.type, joined(desired.fq_name), home, text, digest_of(text), frozenset(edges))
 
 
 class _Same:
@@ -106,6 +108,7 @@ def _wanted_object(same: _Same) -> Wanted:
     text = canonical(desired.body())
     edges = {(reference.uuid, "ref") for reference in desired.references if reference.uuid is not None}
     edges.update((uuid, "ref") for uuid in desired.needs)
+    edges.update((uuid, "after") for uuid in desired.after)
     if desired.parent_uuid is not None:
         edges.add((desired.parent_uuid, "parent"))
     return Wanted(
@@ -158,7 +161,8 @@ def patch(before: dict[str, Any], after: dict[str, Any]) -> dict[str, list[Json]
     """Changed fields as {'field': [before, after]}, None for a missing side.
 
     Fields are the properties under their own names, references as `<type>_refs` with underscores, and
-    everything else of the body (`parent_type`; a Link's `owner`, `target`, `attr`; an Entry's `value`) under its key.
+    everything else of the body (`parent_type`, `after`; a Link's `owner`, `target`, `attr`; an Entry's `value`) under
+    its key.
     """
     old, new = _fields(before), _fields(after)
     names = sorted(old.keys() | new.keys())
@@ -186,4 +190,5 @@ def _stored_edges(old: StoredObject, new: Wanted) -> frozenset[Edge]:
     ends = [reference["uuid"] for reference in body.get("references", ())] + body.get("needs", [])
     ends += [body[end].get("uuid") for end in ("owner", "target") if end in body]
     parents = {edge for edge in new.edges if edge[1] == "parent"}
-    return frozenset((end, "ref") for end in ends if end is not None) | parents
+    later = {(uuid, "after") for uuid in body.get("after", ())}
+    return frozenset((end, "ref") for end in ends if end is not None) | later | parents

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from schemas.contrail.trunk import Trunk
 from schemas.identity import entry_uuid, link_uuid
 
 FqName = tuple[str, ...]
@@ -62,7 +63,10 @@ class ContrailObject:
     None for children of config-root; `properties` are JSON values under Contrail's field names, including
     'annotations'; `references` are in canonical order (type, fq_name). `parent_uuid` and the `uuid` of a
     reference are set where the target is an object of ours: the edges of the store come from them, and from `needs`:
-    uuids of objects of ours that a property names, which must be there first and stay as long, sorted.
+    uuids of objects of ours that a property names, which must be there first and stay as long, sorted. `after` are
+    uuids of ours which must, before this is written, have been applied as they are wanted now, sorted; nothing that is
+    sent names them. `trunk` of a virtual-machine-interface: it is a sub-interface of that one, under a tag that the
+    applier chooses.
     """
 
     type: str
@@ -73,15 +77,18 @@ class ContrailObject:
     references: tuple[Reference, ...] = ()
     parent_uuid: str | None = None
     needs: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    trunk: Trunk | None = None
 
     def body(self) -> dict[str, Json]:
         """The jsonb body of the store: {'parent_type', 'properties', 'references': [{'type','to','uuid','attr'}]}.
 
-        And 'needs' where there are any.
+        And 'needs', 'after' and 'trunk' where there are any.
         """
-        needs = {"needs": list(self.needs)} if self.needs else {}
         return {
-            **needs,
+            **_listed("needs", self.needs),
+            **_listed("after", self.after),
+            **_trunk(self.trunk),
             "parent_type": self.parent_type,
             "properties": dict(self.properties),
             "references": [
@@ -104,6 +111,8 @@ class ContrailObject:
                 for r in body["references"]
             ),
             needs=tuple(body.get("needs", ())),
+            after=tuple(body.get("after", ())),
+            trunk=Trunk.from_body(body.get("trunk")),
         )
 
 
@@ -112,7 +121,9 @@ class Link:
     """One reference from an object that is not ours alone.
 
     `owner_uuid` is None where only Contrail knows it: the applier resolves it by fq_name, and for a
-    virtual-router also by `owner_address` (the node's internal address, '' if unknown).
+    virtual-router also by `owner_address` (the node's internal address, '' if unknown). `after` is as an object's.
+    With a `trunk` the owner is the virtual-router of the host on which the machine with that interface runs, and
+    `owner_fq_name` only tells the rows of nodes apart.
     """
 
     owner_type: str
@@ -123,6 +134,8 @@ class Link:
     owner_uuid: str | None = None
     owner_address: str = ""
     attr: Json = None
+    after: tuple[str, ...] = ()
+    trunk: Trunk | None = None
 
     @property
     def uuid(self) -> str:
@@ -140,7 +153,7 @@ class Link:
         return (self.owner_type, *self.owner_fq_name, self.target_type, self.target_uuid)
 
     def body(self) -> dict[str, Json]:
-        """The jsonb body of the store: {'owner': {...}, 'target': {...}, 'attr'}."""
+        """The jsonb body of the store: {'owner': {...}, 'target': {...}, 'attr'}; 'after', 'trunk' where there are."""
         return {
             "owner": {
                 "type": self.owner_type,
@@ -154,6 +167,8 @@ class Link:
                 "uuid": self.target_uuid,
             },
             "attr": self.attr,
+            **_listed("after", self.after),
+            **_trunk(self.trunk),
         }
 
     @classmethod
@@ -169,6 +184,8 @@ class Link:
             owner_uuid=owner["uuid"],
             owner_address=owner["address"],
             attr=body["attr"],
+            after=tuple(body.get("after", ())),
+            trunk=Trunk.from_body(body.get("trunk")),
         )
 
 
@@ -218,3 +235,11 @@ class Entry:
 
 
 Desired = ContrailObject | Link | Entry
+
+
+def _trunk(trunk: Trunk | None) -> dict[str, Json]:
+    return {} if trunk is None else {"trunk": trunk.body()}
+
+
+def _listed(key: str, uuids: tuple[str, ...]) -> dict[str, Json]:
+    return {key: list(uuids)} if uuids else {}

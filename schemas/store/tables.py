@@ -155,9 +155,16 @@ desired_edge = Table(
     metadata,
     Column("from_uuid", _UUID, ForeignKey("desired_object.uuid", ondelete="CASCADE"), primary_key=True),
     Column("to_uuid", _UUID, primary_key=True),
-    Column("relation", Text, CheckConstraint("relation IN ('parent', 'ref')", name="relation"), primary_key=True),
+    Column(
+        "relation",
+        Text,
+        CheckConstraint("relation IN ('parent', 'ref', 'after')", name="relation"),
+        primary_key=True,
+        comment="'after': the other must have been applied as it is wanted now, without a reference to it",
+    ),
     Index("desired_edge_to_idx", "to_uuid"),
-    comment="The object needs the other: as its parent, or by a reference. Only objects of the store.",
+    Index("desired_edge_after_idx", "to_uuid", postgresql_where=text("relation = 'after'")),
+    comment="The object needs the other: as its parent, by a reference, or before itself. Only objects of the store.",
 )
 
 object_diff = Table(
@@ -228,6 +235,7 @@ dead_letter = Table(
     Column("partition", Integer, nullable=False),
     Column("at_offset", BigInteger, nullable=False),
     Column("resource", Text, nullable=False, server_default=""),
+    Column("uid", Text, nullable=False, server_default="", comment="of the resource, where it is known"),
     Column("error_class", Text, nullable=False),
     Column("error", Text, nullable=False),
     Column("payload", LargeBinary),
@@ -235,7 +243,6 @@ dead_letter = Table(
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
     Column("last_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
     Column("resolved_at", DateTime(timezone=True)),
-    Column("uid", Text, nullable=False, server_default="", comment="of the resource, where it is known"),
     Index("dead_letter_position_idx", "cluster", "stage", "topic", "partition", "at_offset", "resource", unique=True),
     Index("dead_letter_open_idx", "resource", "cluster", postgresql_where=text("resolved_at IS NULL")),
     comment="What could not be read or translated, with the reason; one row per position and resource.",
@@ -270,6 +277,7 @@ written_back = Table(
     Column("uid", Text, nullable=False),
     Column("value", Text, nullable=False, comment="what Kubernetes was told: JSON"),
     Column("resource_version", Text, nullable=False, comment="of the resource after it"),
+    Column("held", Text, nullable=False, server_default="", comment="who keeps us from writing it; empty: written"),
     Column("written_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
     comment="What feedback has written into objects of Kubernetes, so that it writes what changes and nothing else.",
 )
@@ -277,7 +285,6 @@ written_back = Table(
 told_event = Table(
     "told_event",
     metadata,
-    Column("held", Text, nullable=False, server_default="", comment="who keeps us from writing it; empty: written"),
     Column("cluster", Text, primary_key=True),
     Column("resource", Text, primary_key=True, comment="the resource that it is about"),
     Column("reason", Text, primary_key=True),
@@ -373,4 +380,17 @@ adopted_object = Table(
     Column("adopted_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
     Index("adopted_object_contrail_uuid_idx", "contrail_uuid", unique=True),
     comment="The desired object is served by an object of Contrail that a predecessor made, with its own uuid.",
+)
+
+vlan_tag = Table(
+    "vlan_tag",
+    metadata,
+    Column("interface_uuid", _UUID, ForeignKey("desired_object.uuid", ondelete="CASCADE"), primary_key=True),
+    Column("cluster", Text, nullable=False),
+    Column("parent_uuid", _UUID, nullable=False, comment="in Contrail: the interface of the machine that the node is"),
+    Column("parent_fq_name", Text, nullable=False, comment="colon-joined"),
+    Column("tag", Integer, CheckConstraint("tag BETWEEN 1 AND 4094", name="tag"), nullable=False),
+    Column("given_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
+    Index("vlan_tag_parent_uuid_tag_idx", "parent_uuid", "tag", unique=True),
+    comment="Tags of pods' interfaces in nested mode: given by the applier, kept until Contrail has no such interface.",
 )

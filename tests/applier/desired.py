@@ -122,8 +122,10 @@ class DesiredStore:
 
 def _targets(wanted: Desired) -> list[tuple[str, str]]:
     if isinstance(wanted, Link):
-        return [(wanted.target_uuid, "ref"), *([(wanted.owner_uuid, "ref")] if wanted.owner_uuid else [])]
+        found = [(wanted.target_uuid, "ref"), *([(wanted.owner_uuid, "ref")] if wanted.owner_uuid else [])]
+        return [*found, *((uuid, "after") for uuid in wanted.after)]
     if isinstance(wanted, Entry):
         return []
     found = [(r.uuid, "ref") for r in wanted.references if r.uuid]
+    found += [(uuid, "after") for uuid in wanted.after]
     return [*found, *([(wanted.parent_uuid, "parent")] if wanted.parent_uuid else [])]

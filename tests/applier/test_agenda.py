@@ -14,7 +14,7 @@ def row(name: str, *, generation: int = 1, absent: bool = False, applied: int | 
 
 
 def edges(*pairs: str) -> list[Edge]:
-    return [Edge(*pair.split(">")) for pair in pairs]
+    return [Edge(source, target) for source, target in (pair.split(">") for pair in pairs)]
 
 
 def taken(agenda: Agenda) -> list[str]:

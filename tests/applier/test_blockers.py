@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import Engine, text
 
-from applier.plan import plan
+from applier.plan import Plan, plan
 from applier.record import record
 from applier.results import blocked_by
 from applier.rows import Result, Row, Status
 from applier.settings import ApplierSettings
 from applier.work import Work, load
+from schemas.contrail.objects import ContrailObject
 from schemas.identity import shard_of
 from schemas.store.tables import SHARDS
 from tests.applier.desired import CLUSTER, DesiredStore
@@ -153,3 +155,45 @@ def waiting_for_a_lock(store: DesiredStore) -> bool:
     with store.engine.connect() as connection:
         query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
         return bool(connection.scalar(text(query)))
+
+
+def planned(work: Work) -> Plan:
+    return plan(work.rows, work.edges, work.neighbours)
+
+
+def later(first: ContrailObject) -> ContrailObject:
+    """A project that is to be written after that object, as it is wanted then."""
+    return replace(project("later"), after=(first.uuid,))
+
+
+def test_what_comes_after_another_object_waits_for_each_new_state_of_it(store: DesiredStore) -> None:
+    first, changed = project("first"), replace(project("first"), properties={"display_name": "changed"})
+    store.put(first, later(first), namespace="shop")
+    rows = rows_of(due(store))
+    record(store.engine, applied(rows[first.uuid]))
+    assert not planned(due(store)).blocked
+    store.put(changed, namespace="shop")
+    [found] = planned(due(store, held={first.uuid: 2})).blocked  # by another applier: not among the rows
+    assert (found.row.uuid, found.reason) == (later(first).uuid, f"waits for project {':'.join(first.fq_name)}")
+    assert not record(store.engine, blocked(found.row)).freed
+    second = rows_of(due(store))[first.uuid]
+    assert second.in_place
+    assert record(store.engine, applied(second)).freed == {SHOP}
+    assert not planned(due(store)).blocked
+
+
+def test_what_waits_for_a_state_that_was_applied_meanwhile_is_due(store: DesiredStore) -> None:
+    first = project("first")
+    store.put(first, later(first), namespace="shop")
+    rows = rows_of(due(store))
+    record(store.engine, applied(rows[first.uuid]))
+    assert record(store.engine, blocked(rows[later(first).uuid])).freed == {SHOP}
+
+
+def test_what_goes_is_known_to_that_which_had_to_stand_first(store: DesiredStore) -> None:
+    first, changed = project("first"), replace(project("first"), properties={"display_name": "changed"})
+    store.put(first, later(first), namespace="shop")
+    record(store.engine, applied(*due(store).rows))
+    store.remove(later(first))
+    store.put(changed, namespace="shop")
+    assert [step.row.uuid for step in planned(due(store)).steps] == [later(first).uuid, first.uuid]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid as uuid_module
 from collections.abc import Iterable
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +25,7 @@ def neighbour(name: str, *, absent: bool = False, in_place: bool = False, type_:
 
 
 def edges(*pairs: str) -> list[Edge]:
-    return [Edge(*pair.split(">")) for pair in pairs]
+    return [Edge(source, target) for source, target in (pair.split(">") for pair in pairs)]
 
 
 def order(found: Plan) -> list[str]:
@@ -175,3 +176,24 @@ def test_acyclic_creations_are_never_blocked(graph: tuple[list[Row], list[Edge]]
 def test_the_same_input_gives_the_same_plan(graph: tuple[list[Row], list[Edge]]) -> None:
     rows, links = graph
     assert plan(rows, links) == plan(list(reversed(rows)), list(reversed(links)))
+
+
+def _strict(*pairs: str) -> list[Edge]:
+    return [replace(edge, strict=True) for edge in edges(*pairs)]
+
+
+def test_what_must_have_been_applied_as_it_is_wanted_now_is_needed_even_where_it_is_there() -> None:
+    found = plan([row("fip"), row("list", applied=1, generation=2)], _strict("fip>list"))
+    assert {step.row.uuid: step.needs for step in found.steps} == {"list": frozenset(), "fip": {"list"}}
+    old = Neighbour("list", "firewall-policy", "list", False, in_place=True)
+    assert reasons(plan([row("fip")], _strict("fip>list"), [old])) == {"fip": "waits for firewall-policy list"}
+    present = Neighbour("list", "firewall-policy", "list", False, in_place=True, settled=True)
+    assert order(plan([row("fip")], _strict("fip>list"), [present])) == ["fip"]
+    assert plan([row("fip")], _strict("fip>list"), [old], held={"list"}).steps[0].needs == {"list"}
+
+
+def test_what_goes_goes_before_that_changes_which_had_to_stand_first() -> None:
+    found = plan([row("list", applied=1, generation=2), row("fip", absent=True, applied=1)], _strict("fip>list"))
+    assert order(found) == ["fip", "list"]
+    assert not found.steps[1].needs
+    assert found.steps[1].after == {"fip"}

@@ -104,7 +104,8 @@ class FollowingContrail:
         return rows
 
     def _edges(self, store: MemoryStore) -> Sequence[Edge]:
-        return [Edge(source, target) for source, ends in store.tables.edges.items() for target, _ in ends]
+        edges = store.tables.edges
+        return [Edge(source, target, how == "after") for source in edges for target, how in edges[source]]
 
     def _apply(self, row: Row) -> None:
         if row.type == LINK:
