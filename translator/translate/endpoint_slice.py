@@ -4,7 +4,8 @@ Each member is a link of its own: one that comes or goes is one write, however m
 emitted by every slice whose members belong behind them, equal to the letter; so they live while one slice does.
 Public ones are the service's own, because their addresses shall not change.
 Members are pods of ours that are there, with the very uid that the slice names: never a successor of the same name.
-Their interfaces are linked to the service's health check, if it asks for one.
+Their interfaces are linked to the service's health check, if it asks for one. Back-ends that are no pods of ours are
+translator/translate/link_local.py's.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import cast
 
-from schemas.contrail.objects import ContrailObject, Desired, Link
+from schemas.contrail.objects import ContrailObject, Link
 from schemas.records import Endpoint, EndpointSliceRecord, PodRecord, ServiceRecord
+from translator.notice import Outcome
 from translator.resource import Key, Resource
-from translator.translate import health_check, names, service_address
+from translator.translate import health_check, link_local, names, service_address
 from translator.translate.membership import pod_membership, service_membership
 from translator.translate.names import Named
 from translator.translate.pod import has_interface
@@ -24,8 +26,11 @@ from translator.translate.service_ports import Ports, resolve
 from translator.view import NotLoaded, View
 
 
-def translate(slice_: Resource, view: View) -> tuple[Desired, ...]:
-    """Floating-ips and links; none while its service or namespace is unknown, or has no address for them."""
+def translate(slice_: Resource, view: View) -> tuple[Outcome, ...]:
+    """Floating-ips and links, entries for back-ends that are no pods, and what is to be known of them.
+
+    None while its service or namespace is unknown, or has no address for them.
+    """
     record = cast(EndpointSliceRecord, slice_.body)
     if not record.service or record.address_type not in FAMILY:
         return ()
@@ -40,12 +45,14 @@ def translate(slice_: Resource, view: View) -> tuple[Desired, ...]:
         return ()
     family = FAMILY[record.address_type]
     public = [one for one, its in public_floating_ips(service, namespace, view, family=family) if its == ports]
-    members = _members(chosen(slice_, service, view), namespace, view)
+    endpoints = chosen(slice_, service, view)
+    members = _members(endpoints, namespace, view)
     checked = health_check.is_asked(service) and family == health_check.FAMILY
     return (
         *floating,
         *(_link(owner, member) for owner in (*floating, *public) for member in members),
         *(health_check.checked(view.settings, service, member) for member in members if checked),
+        *link_local.of_slice(slice_, endpoints, service, namespace, view),
     )
 
 
