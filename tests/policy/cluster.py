@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import msgspec
@@ -20,7 +20,7 @@ from schemas.records import (
     Record,
     SettingsRecord,
 )
-from tests.translator.facts import SETTINGS, event
+from tests.translator.facts import SETTINGS, event, uid
 
 Key = tuple[str, str, str]
 """(kind, namespace, name); namespace is '' for what belongs to the whole cluster."""
@@ -47,20 +47,22 @@ class Spot:
         return f"{place} ({self.address})"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Cluster:
-    """Everything that a translator would be told of, by key."""
+    """Everything that a translator would be told of, by key; `lives` counts what was deleted and made anew."""
 
     resources: Mapping[Key, Record] = field(default_factory=dict)
     settings: SettingsRecord = SETTINGS
+    lives: Mapping[Key, int] = field(default_factory=dict)
 
     def with_(self, kind: str, namespace: str, name: str, record: Record) -> Cluster:
         """The same with this resource, new or changed."""
-        return Cluster({**self.resources, (kind, namespace, name): record}, self.settings)
+        return replace(self, resources={**self.resources, (kind, namespace, name): record})
 
     def without(self, key: Key) -> Cluster:
         """The same without this resource."""
-        return Cluster({k: record for k, record in self.resources.items() if k != key}, self.settings)
+        left = {k: record for k, record in self.resources.items() if k != key}
+        return replace(self, resources=left, lives={**self.lives, key: self.lives.get(key, 0) + 1})
 
     def of(self, kind: str) -> dict[tuple[str, str], Record]:
         """All resources of a kind, by namespace and name."""
@@ -68,7 +70,17 @@ class Cluster:
 
     def events(self) -> tuple[ChangeEvent, ...]:
         """What a watcher tells of it, as a state of tests.translator.states."""
-        return tuple(event(Op.UPSERT, *key, 1, record) for key, record in self.resources.items())
+        return tuple(event(Op.UPSERT, *key, 1, record, of=self._seed(key)) for key, record in self.resources.items())
+
+    def uid(self, key: Key) -> str:
+        """Uid of the resource with this key."""
+        return uid(self._seed(key))
+
+    def __repr__(self) -> str:
+        return f"Cluster of {len(self.resources)} resources"
+
+    def _seed(self, key: Key) -> str:
+        return f"{'/'.join(key)}/{self.lives.get(key, 0)}"
 
 
 def pods(cluster: Cluster) -> dict[str, tuple[str, PodRecord]]:

@@ -6,15 +6,17 @@ A cell is a source, a target and a destination port. A table that differs is tol
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
+
+import msgspec
 
 from schemas.records import NetworkPolicyRecord, PodRecord
 from schemas.records.admin_network_policy import AdminNetworkPolicyRecord, BaselineAdminNetworkPolicyRecord
 from tests.policy.cluster import OUTSIDE, Cluster, Port, Spot, address, pairs, pods, prefix, spots
 from tests.policy.contrail_firewall import ContrailFirewall
 from tests.policy.kubernetes_rules import KubernetesRules
-from tests.translator.facts import uid
 from translator.memory import MemoryStore
 
 SHOWN = 8
@@ -38,7 +40,7 @@ class Cell:
 
 def uids(cluster: Cluster) -> dict[str, str]:
     """Uid of each pod with an interface, by namespace/name."""
-    return {name: uid(f"Pod/{name}") for name in pods(cluster)}
+    return {name: cluster.uid(("Pod", *name.split("/"))) for name in pods(cluster)}  # type: ignore[arg-type]
 
 
 def firewall_of(store: MemoryStore) -> ContrailFirewall:
@@ -81,7 +83,21 @@ def require_equal(cluster: Cluster, firewall: ContrailFirewall, *, at: str = "")
 
 def described(cluster: Cluster) -> list[str]:
     """The cluster, a line per resource, without what has its default."""
-    return [f"  {kind} {space}/{name}: {record}" for (kind, space, name), record in sorted(cluster.resources.items())]
+    held = sorted(cluster.resources.items(), key=lambda item: item[0])
+    project = f", one project {cluster.settings.project}" if cluster.settings.project else ""
+    return [f"  subnets {', '.join(cluster.settings.pod_subnets)}{project}"] + [
+        f"  {kind} {space}/{name}: {_plain(record)}" for (kind, space, name), record in held
+    ]
+
+
+def _plain(value: Any) -> Any:
+    """A record as plain values, without what has its default."""
+    if isinstance(value, msgspec.Struct):
+        fields = msgspec.structs.fields(value)
+        held = {field.name: getattr(value, field.name) for field in fields}
+        usual = {f.name: f.default if f.default_factory is msgspec.NODEFAULT else f.default_factory() for f in fields}
+        return {name: _plain(each) for name, each in held.items() if each != usual[name]}
+    return [_plain(each) for each in value] if isinstance(value, tuple) else value
 
 
 def interesting_ports(cluster: Cluster) -> list[Port]:
@@ -129,10 +145,18 @@ def _prefixes(cluster: Cluster) -> Iterator[str]:
                 yield from (each for other in admin.peers for each in other.networks)
 
 
-def table(rules: KubernetesRules, cluster: Cluster, ports: Iterable[Port]) -> Mapping[tuple[str, str, Port], bool]:
-    """Kubernetes' answers by (source, target, port), for cells that a test writes down."""
-    asked, found = list(ports), {}
-    for source, target in pairs(spots(cluster)):
-        for port, each in zip(asked, rules.allows(source, target, asked), strict=True):
-            found[source.pod or source.address, target.pod or target.address, port] = each
-    return found
+def answer(cluster: Cluster, text: str) -> bool:
+    """Kubernetes' answer to `shop/web > shop/db:80`; `80/UDP`, `>6` for IPv6, and addresses or nodes as ends."""
+    ends, _, asked = text.rpartition(":")
+    number, _, protocol = asked.partition("/")
+    six = " >6 " in ends
+    source, target = (_spot(cluster, each.strip(), six=six) for each in ends.split(" >6 " if six else " > "))
+    port = (protocol or "TCP", int(number))
+    return KubernetesRules(cluster).allows(source, target, [port])[0]
+
+
+def _spot(cluster: Cluster, text: str, *, six: bool) -> Spot:
+    for each in spots(cluster, interesting_addresses(cluster)):
+        if text in (each.pod, each.node, each.address) and (":" in each.address) == six:
+            return each
+    return Spot(text)

@@ -1,0 +1,54 @@
+"""How random tests run: the same examples each time, or others for as long as the environment asks.
+
+POLICY_TEST_SECONDS=600 lets each of them run for ten minutes with new seeds, which are printed; POLICY_TEST_SEED=7
+begins with seed 7. A failing example is shrunk either way, and its error says how to see it again.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import seed as with_seed
+from hypothesis import strategies as st
+
+SECONDS, SEED = "POLICY_TEST_SECONDS", "POLICY_TEST_SEED"
+ROUND = 200
+"""Examples of one seed in a long run."""
+
+
+def explore(check: Callable[[Any], None], examples: st.SearchStrategy[Any], *, count: int) -> None:
+    """Ask `check` of `count` examples, or of as many as the environment gives time for."""
+    seconds, first = float(os.environ.get(SECONDS, "0")), int(os.environ.get(SEED, "0"))
+    name = getattr(check, "__name__", "check")
+    if not seconds and not first:
+        print(f"{name}: {count} derandomized examples")
+        _run(check, examples, count, None)
+        return
+    until, number = time.monotonic() + seconds, first or int(time.time())
+    while True:
+        print(f"{name}: {ROUND} examples of {SEED}={number}", flush=True)
+        try:
+            _run(check, examples, ROUND, number)
+        except BaseException as error:
+            error.add_note(f"see it again with {SEED}={number}")
+            raise
+        number += 1
+        if time.monotonic() > until:
+            return
+
+
+def _run(check: Callable[[Any], None], examples: st.SearchStrategy[Any], count: int, number: int | None) -> None:
+    asked = settings(
+        max_examples=count,
+        derandomize=number is None,
+        database=None,
+        deadline=None,
+        print_blob=False,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+    )(given(examples)(lambda example: check(example)))
+    (asked if number is None else with_seed(number)(asked))()
