@@ -27,7 +27,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
         _READ_ALL,
         "INSERT, UPDATE, DELETE ON apply_state, observed_object",
         "DELETE ON desired_object, desired_source, desired_edge",
-        "INSERT, UPDATE, DELETE ON audit_run, audit_finding, adopted_object",
+        "INSERT, UPDATE, DELETE ON audit_run, audit_finding, adopted_object, vlan_tag",
         "INSERT, UPDATE ON dead_letter",
     ),
     "contrail_kube_feedback": (

@@ -41,7 +41,10 @@ SELECT
         WHEN progress.in_place AND progress.linked AND o.uuid IS NOT NULL THEN ''
         WHEN r.body ->> 'node_name' = '' THEN 'the pod is not scheduled to a node yet'
         ELSE coalesce(nullif(progress.reason, ''), 'waiting for the applier')
-    END AS reason
+    END AS reason,
+    nested.tag AS vlan,
+    nested.parent_uuid,
+    nested.parent_fq_name AS parent
 FROM k8s_resource r
 JOIN desired_source s
     ON s.cluster = r.cluster AND s.resource = 'Pod/' || r.namespace || '/' || r.name
@@ -57,6 +60,7 @@ CROSS JOIN LATERAL (
     SELECT jsonb_path_query_first(vmi.body, '$.references[*] ? (@.type == "virtual-network")') AS ref
 ) vn
 LEFT JOIN adopted_object known_vmi ON known_vmi.uuid = vmi.uuid
+LEFT JOIN vlan_tag nested ON nested.interface_uuid = vmi.uuid
 LEFT JOIN adopted_object known_vn ON known_vn.uuid = (vn.ref ->> 'uuid')::uuid
 LEFT JOIN LATERAL (
     SELECT
