@@ -77,7 +77,8 @@ def _serve() -> int:
         logger.info("starting %s", describe(settings, cluster, database, process))
         if process.health_port:
             stack.enter_context(HealthServer(health, host=process.health_host, port=process.health_port))
-        agent = build(settings, store=store, health=health)
+        network = f"{cluster.name}-default-pod-network"
+        agent = build(settings, store=store, health=health, pod_network=network)
         stop_on_signals(agent.stop)
         agent.run()
     return 0

@@ -22,7 +22,7 @@ from schemas.store.engine import connect, store_errors
 _NAMES = tuple(spec.name for spec in fields(PodAddress))
 _VIEW = table("pod_address", column("cluster"), *(column(name) for name in _NAMES))
 _ROWS = select(*(_VIEW.c[name] for name in _NAMES)).order_by(_VIEW.c.interface, _VIEW.c.family)
-_AS_IS = frozenset({"family", "address", "prefix_len", "gateway", "dns", "linked"})
+_AS_IS = frozenset({"family", "address", "prefix_len", "gateway", "dns", "linked", "vlan"})
 """Columns that keep their type, or may be NULL; every other is a text."""
 
 QUERY_LIMIT_MS = 2000

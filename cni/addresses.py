@@ -42,6 +42,8 @@ class PodAddress:
     linked: bool
     state: str
     reason: str
+    vlan: int | None = None
+    """Tag of the sub-interface, in nested mode."""
 
 
 class AddressStore(Protocol):
@@ -60,30 +62,34 @@ class AddressStore(Protocol):
         """Nobody will ask for a while: let go of idle connections."""
 
 
-def usable(rows: Sequence[PodAddress], pod: Pod, ifname: str, node: str) -> tuple[PodAddress, ...]:
-    """Rows of the interface, all of them ready; raises AddressPending while the pod has to wait.
+def usable(
+    rows: Sequence[PodAddress], pod: Pod, ifname: str, node: str, *, every: bool = False
+) -> dict[str, tuple[PodAddress, ...]]:
+    """Rows of the interface by its name, all of them ready; with `every`, those of all the pod's interfaces, it first.
 
-    Every family must be ready: half of a dual stack is not enough. Raises RequestRefused when the pod, by its uid,
-    belongs to another node.
+    Every family must be ready: half of a dual stack is not enough. Raises AddressPending while the pod has to wait,
+    RequestRefused when the pod, by its uid, belongs to another node.
     """
     if not rows:
         raise AddressPending(f"pod {pod}: not in the store yet (has the watcher seen it, and the translator?)")
     elsewhere = next((row for row in rows if row.node != node), None)
     if elsewhere is not None:
         _refuse_foreign(elsewhere, pod, node)
-    mine = tuple(row for row in rows if row.interface == ifname)
-    if not mine:
-        names = ", ".join(sorted({row.interface for row in rows}))
-        raise AddressPending(f"pod {pod}: has no interface {ifname} (it has {names})")
-    for row in mine:
-        if row.state != READY or row.address is None or not row.linked:
-            raise AddressPending(f"pod {pod}: interface {ifname} is {row.state}: {row.reason or 'no address yet'}")
+    names = sorted({row.interface for row in rows}, key=lambda name: (name != ifname, len(name), name))
+    if ifname not in names:
+        raise AddressPending(f"pod {pod}: has no interface {ifname} (it has {', '.join(sorted(names))})")
+    wanted = names if every else [ifname]
+    mine = {name: tuple(row for row in rows if row.interface == name) for name in wanted}
+    for name, of_name in mine.items():
+        for row in of_name:
+            if row.state != READY or row.address is None or not row.linked:
+                raise AddressPending(f"pod {pod}: interface {name} is {row.state}: {row.reason or 'no address yet'}")
     return mine
 
 
-def is_parked(rows: Sequence[PodAddress], ifname: str) -> bool:
-    """Whether waiting is of no use: the applier gave up on part of the interface."""
-    return any(row.interface == ifname and row.state == PARKED for row in rows)
+def is_parked(rows: Sequence[PodAddress], ifname: str, *, every: bool = False) -> bool:
+    """Whether waiting is of no use: the applier gave up on part of the interface, or with `every` of any."""
+    return any(row.state == PARKED and (every or row.interface == ifname) for row in rows)
 
 
 def _refuse_foreign(row: PodAddress, pod: Pod, node: str) -> None:

@@ -14,15 +14,17 @@ from cni.attach import Attacher
 from cni.check import Checker
 from cni.commands import Commands
 from cni.detach import Detacher
+from cni.exhaustion import Exhaustion
 from cni.housekeeping import Housekeeper
 from cni.locks import NamedLocks
 from cni.metrics import CniMetrics
 from cni.netlink import Kernel, Netlink
+from cni.plugging import Plugger
 from cni.records import Records
 from cni.server import Server
 from cni.settings import AgentSettings
 from cni.sweep import Sweeper
-from cni.vrouter import PortAgent, PortFiles, VrouterAgent
+from cni.vrouter import ConfiguredPorts, PortAgent, PortFiles, VrouterAgent
 from cni.withdrawals import Withdrawals
 from schemas.health import Health
 
@@ -61,13 +63,19 @@ def build(
     *,
     store: AddressStore,
     health: Health,
+    pod_network: str = "",
     kernel: Kernel | None = None,
     vrouter: PortAgent | None = None,
     registry: CollectorRegistry = REGISTRY,
 ) -> Agent:
-    """Agent of these settings; raises SettingsError when its directories or its socket cannot be had."""
-    kernel = kernel or Netlink()
+    """Agent of these settings; `pod_network` is the last part of the name of the cluster's (see Exhaustion).
+
+    Raises SettingsError when its directories or its socket cannot be had."""
+    kernel = kernel or Netlink(trunk=settings.nested_interface)
     vrouter = vrouter or VrouterAgent(settings.vrouter_host, settings.vrouter_port, timeout=settings.vrouter_timeout)
+    if settings.nested_interface:
+        vrouter = ConfiguredPorts(vrouter)
+    exhaustion = Exhaustion(pod_network)
     metrics, held = CniMetrics(registry), NamedLocks()
     records = Records(settings.state_dir / "records")
     withdrawals = Withdrawals(settings.state_dir / "withdrawals")
@@ -75,19 +83,17 @@ def build(
     detacher = Detacher(
         kernel=kernel, vrouter=vrouter, records=records, withdrawals=withdrawals, port_files=port_files, held=held
     )
-    attacher = Attacher(
-        settings,
-        store=store,
+    plugger = Plugger(
         kernel=kernel,
         vrouter=vrouter,
         records=records,
         withdrawals=withdrawals,
         port_files=port_files,
-        held=held,
         detacher=detacher,
     )
+    attacher = Attacher(settings, store=store, vrouter=vrouter, plugger=plugger, held=held, exhaustion=exhaustion)
     sweeper = Sweeper(kernel=kernel, records=records, held=held, detacher=detacher)
-    checker = Checker(store=store, kernel=kernel, vrouter=vrouter, records=records)
+    checker = Checker(store=store, kernel=kernel, vrouter=vrouter, records=records, exhaustion=exhaustion)
     commands = Commands(attacher=attacher, detacher=detacher, checker=checker, sweeper=sweeper, metrics=metrics)
     housekeeper = Housekeeper(
         store=store,

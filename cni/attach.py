@@ -1,31 +1,29 @@
 """Attaching a pod: what ADD does, in an order that a crash at any point can be recovered from (shell).
 
-Rows → interface (checked) → record → kernel → vrouter agent → operational → record. Whatever fails after the
-record was begun is undone; whatever is killed after it is found by the record.
+Rows → interfaces (checked) → of each: record → kernel → vrouter agent → of all: operational → records. Whatever fails
+after a record was begun is undone; whatever is killed after it is found by the record.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from cni import locks
 from cni.addresses import AddressStore, PodAddress, is_parked, usable
 from cni.answers import result_in
-from cni.detach import Detacher
-from cni.interface import Interface, interface_of, result_of
+from cni.exhaustion import Exhaustion
+from cni.interface import FIRST, Interface, interface_of, result_of
 from cni.locks import NamedLocks
-from cni.netlink import Kernel
 from cni.patience import Caller, Patience
-from cni.records import ATTACHED, ATTACHING, Record, Records
+from cni.plugging import Plugger
+from cni.records import Record
 from cni.requests import Pod, Request
-from cni.settings import AgentSettings
-from cni.vrouter import PortAgent, PortFiles
-from cni.withdrawals import Withdrawals
-from schemas.errors import AddressPending, ContrailKubeError, StoreUnavailable
+from cni.settings import EVERY, AgentSettings
+from cni.vrouter import PortAgent
+from schemas.errors import AddressPending, StoreUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -40,24 +38,18 @@ class Attacher:
         settings: AgentSettings,
         *,
         store: AddressStore,
-        kernel: Kernel,
         vrouter: PortAgent,
-        records: Records,
-        withdrawals: Withdrawals,
-        port_files: PortFiles,
+        plugger: Plugger,
         held: NamedLocks,
-        detacher: Detacher,
+        exhaustion: Exhaustion,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._store = store
-        self._kernel = kernel
         self._vrouter = vrouter
-        self._records = records
-        self._withdrawals = withdrawals
-        self._port_files = port_files
+        self._plugger = plugger
         self._held = held
-        self._detacher = detacher
+        self._exhaustion = exhaustion
         self._clock = clock
 
     def attach(self, request: Request, caller: Caller) -> dict[str, Json]:
@@ -72,71 +64,51 @@ class Attacher:
             clock=self._clock,
         )
         rows = self._wait_for_rows(request.pod, request.attachment.ifname, patience)
-        interface = interface_of(rows, request.attachment.ifname, request.mtu or self._settings.mtu)
-        names = locks.container(request.attachment.container), locks.machine(interface.machine_uuid)
+        mtu = request.mtu or self._settings.mtu
+        interfaces = [interface_of(of_name, name, mtu) for name, of_name in rows.items()]
+        names = locks.container(request.attachment.container), locks.machine(interfaces[0].machine_uuid)
         with self._held.hold(*names, timeout=patience.left):
             # A runtime that gave up has sent its DEL, or will: what we made now would outlive it.
             patience.still_wanted()
-            record = self._known(request, interface) or self._make(request, interface, patience)
-        return result_in(result_of(interface, request.netns, record.tap_mac), request.version)
+            records = self._attached(request, interfaces, patience)
+        plugged = [(record.interface, record.tap_mac) for record in records]
+        return result_in(result_of(plugged, request.netns), request.version)
 
-    def _wait_for_rows(self, pod: Pod, ifname: str, patience: Patience) -> tuple[PodAddress, ...]:
+    def _wait_for_rows(self, pod: Pod, ifname: str, patience: Patience) -> dict[str, tuple[PodAddress, ...]]:
+        """Rows by interface: of all that the pod has, where the first one is asked for and the settings say so."""
+        every = ifname == FIRST and self._settings.interfaces == EVERY
         while True:
             rows: tuple[PodAddress, ...] = ()
             try:
                 rows = self._store.addresses(pod)
-                return usable(rows, pod, ifname, self._settings.node_name)
+                found = usable(rows, pod, ifname, self._settings.node_name, every=every)
+                self._exhaustion.seen(rows)
+                return found
             except (AddressPending, StoreUnavailable) as error:
+                self._exhaustion.seen(rows)
                 # Any state but 'given up' can still change in time.
-                if is_parked(rows, ifname) or not patience.pause():
+                if is_parked(rows, ifname, every=every) or not patience.pause():
                     raise type(error)(f"{error} (waited {patience.waited:.1f} s)") from error
 
-    def _known(self, request: Request, interface: Interface) -> Record | None:
-        """The record of the same ADD done before, if the kernel still has what it says."""
-        record = self._records.get(request.attachment)
-        if record is None or record.phase != ATTACHED:
-            return None
-        if record.interface != interface or record.netns != request.netns:
-            return None
-        faults = self._kernel.faults(interface, request.netns)
-        if faults:
-            logger.warning("attached interface is made anew attachment=%s faults=%s", record.attachment, faults)
-            return None
-        return record
-
-    def _make(self, request: Request, interface: Interface, patience: Patience) -> Record:
-        own = self._records.get(request.attachment)
-        if own is not None and own.interface.tap != interface.tap:
-            self._detacher.release(own)
-        record = self._records.begin(
-            Record(request.attachment, request.network, request.netns, 0, ATTACHING, interface)
-        )
+    def _attached(self, request: Request, interfaces: Sequence[Interface], patience: Patience) -> list[Record]:
+        """Records of these interfaces; those that are not as they should be are made first, all or none."""
+        known = {i.ifname: record for i in interfaces if (record := self._plugger.known(request, i)) is not None}
+        made: dict[str, Record] = {}
         try:
-            self._take_over(record, again=own is not None)
-            tap_mac = self._kernel.plug(interface, request.netns, record.label)
-            self._vrouter.announce(interface, request.attachment, request.netns, wait=patience.left)
-            self._wait_until_operational(interface, patience)
-            record = replace(record, phase=ATTACHED, tap_mac=tap_mac)
-            self._records.put(record)
+            for interface in (i for i in interfaces if i.ifname not in known):
+                record, again = self._plugger.begin(request, interface)
+                made[interface.ifname] = record
+                made[interface.ifname] = self._plugger.plug(record, again=again, wait=patience.left)
+            for record in made.values():
+                self._wait_until_operational(record.interface, patience)
+            # The first one last: while it is not attached, a start of the agent undoes what was made beside it.
+            for name in reversed(made):
+                made[name] = self._plugger.finish(made[name])
         except BaseException:
-            self._roll_back(record)
+            for record in reversed(made.values()):
+                self._plugger.roll_back(record)
             raise
-        return record
-
-    def _take_over(self, record: Record, *, again: bool) -> None:
-        """Remove what an earlier sandbox of the pod, or an earlier try, left under the same names."""
-        interface = record.interface
-        older = self._records.where(lambda r: r.interface.tap == interface.tap and r.attachment != record.attachment)
-        for predecessor in older:
-            logger.info("predecessor replaced attachment=%s by=%s", predecessor.attachment, record.attachment)
-            self._records.remove(predecessor.attachment)
-        # Before the port is announced, else the withdrawal could come after it.
-        pending = self._withdrawals.remove(interface.machine_uuid)
-        removed = self._kernel.unplug(interface.tap)
-        # The agent keeps an old file rather than write the new port into it.
-        self._port_files.remove(interface.machine_name, interface.interface_uuid)
-        if (older or again or pending or removed) and not self._detacher.has_sibling(record):
-            self._vrouter.withdraw(interface.machine_uuid)
+        return [known.get(i.ifname) or made[i.ifname] for i in interfaces]
 
     def _wait_until_operational(self, interface: Interface, patience: Patience) -> None:
         patience.restart()
@@ -149,20 +121,12 @@ class Attacher:
 
     def _lacking(self, interface: Interface, wait: float) -> str | None:
         """What the agent's port still lacks; None when it is as it should be."""
-        states = self._vrouter.ports(interface.machine_uuid, wait=wait)
-        port = next((state for state in states if state.interface_uuid == interface.interface_uuid), None)
+        port = self._vrouter.port(interface.machine_uuid, interface.interface_uuid, wait=wait)
         if port is None:
             return "it does not list it (has it received the machine, the network and the address from the controller?)"
-        if port.tap != interface.tap or port.mac != interface.mac:
-            return f"it has {port.tap} with MAC {port.mac} instead of {interface.tap} with {interface.mac}"
+        if not port.serves(interface):
+            return f"it has {port} instead of {interface.port} with MAC {interface.mac}"
         wanted = {str(address.ip.ip) for address in interface.addresses}
         if port.address is not None and port.address not in wanted:
             return f"it has address {port.address} instead of {', '.join(sorted(wanted))}"
         return None
-
-    def _roll_back(self, record: Record) -> None:
-        try:
-            self._detacher.release(record)
-        except (ContrailKubeError, OSError) as error:
-            # The record stays, so that DEL, GC or the next start finish the work.
-            logger.error("failed ADD cannot be undone yet attachment=%s error=%s", record.attachment, error)

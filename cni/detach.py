@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 
 from cni import locks
+from cni.interface import FIRST
 from cni.locks import NamedLocks
 from cni.netlink import Kernel
 from cni.records import Record, Records
@@ -43,14 +44,15 @@ class Detacher:
         """DEL: nothing of the attachment is left when this returns. Raises PlugError if the kernel refuses."""
         attachment = request.attachment
         with self._held.hold(locks.container(attachment.container), timeout=timeout):
-            record = self._records.get(attachment)
-            if record is None:
+            is_recorded = self._records.get(attachment) is not None
+            # What the ADD made beside its own interface goes with it, and before it.
+            for record in self._records.group(attachment):
+                with self._held.hold(locks.machine(record.interface.machine_uuid), timeout=timeout):
+                    # An ADD of a newer sandbox may have taken the record over while we waited.
+                    if self._records.get(record.attachment) is not None:
+                        self.release(record)
+            if not is_recorded or self._torn(attachment):
                 self._detach_unrecorded(request)
-                return
-            with self._held.hold(locks.machine(record.interface.machine_uuid), timeout=timeout):
-                # An ADD of a newer sandbox may have taken the record over while we waited.
-                if self._records.get(attachment) is not None:
-                    self.release(record)
 
     def release(self, record: Record) -> None:
         """Remove everything that the record names, and the record last; the caller holds its locks."""
@@ -81,8 +83,17 @@ class Detacher:
         )
 
     def unplug_labelled(self, attachment: Attachment) -> bool:
-        """Remove links whose label names the attachment: they tell of themselves when no record does."""
-        found = [tap for tap, label in self._kernel.taps().items() if label.attachment == attachment]
+        """Remove links without a record whose label names the attachment: they tell of themselves.
+
+        With a container's first interface go all that are left of it.
+        """
+        found = [
+            tap
+            for tap, label in self._kernel.taps().items()
+            if label.attachment.container == attachment.container
+            and attachment.ifname in (FIRST, label.attachment.ifname)
+            and self._records.get(label.attachment) is None
+        ]
         for tap in found:
             logger.warning("link without a record removed tap=%s attachment=%s", tap, attachment)
             self._kernel.unplug(tap)
@@ -90,15 +101,19 @@ class Detacher:
 
     def _detach_unrecorded(self, request: Request) -> None:
         attachment, pod = request.attachment, request.pod
-        torn = self._records.is_torn(attachment)
+        torn = self._torn(attachment)
         found = self.unplug_labelled(attachment)
         if (torn or found) and pod is not None and pod.uid:
             # The machine has the pod's uid. A newer sandbox of the pod keeps its ports.
             with self._held.hold(locks.machine(pod.uid), timeout=request.timeout):
                 if not self._records.where(lambda r: r.interface.machine_uuid == pod.uid):
                     self.withdraw(pod.uid, str(pod))
-        if torn:
-            self._records.remove(attachment)
+        for each in torn:
+            self._records.remove(each)
+
+    def _torn(self, attachment: Attachment) -> list[Attachment]:
+        """Attachments that go with this one, and whose records cannot be read."""
+        return [t for t in self._records.torn_of(attachment.container) if attachment.ifname in (FIRST, t.ifname)]
 
     def _has_successor(self, record: Record) -> bool:
         return bool(self._records.where(lambda r: r.interface.tap == record.interface.tap and r.serial > record.serial))

@@ -19,6 +19,9 @@ Json = Any
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _MACHINE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}")
 _IPV6_MINIMUM_MTU = 1280
+FIRST = "eth0"
+"""A pod's first interface: it alone gets default routes, as with Kubernetes' other networks of several interfaces."""
+LAST_TAG = 4094
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +49,25 @@ class Interface:
     mac: str
     mtu: int
     addresses: tuple[Address, ...]
+    vlan: int | None = None
+    """In nested mode the tag of the sub-interface, which takes the place of a tap; else None."""
+
+    @property
+    def port(self) -> str:
+        """By what the vrouter agent knows the port: its tap, or in nested mode its tag."""
+        return self.tap if self.vlan is None else f"VLAN {self.vlan}"
 
 
-def tap_name(pod_uid: str, ifname: str) -> str:
-    """Name of the host's end: the same for every sandbox of the pod, 14 of the 15 characters that the kernel takes."""
-    return "tap" + hashlib.sha1((pod_uid + ifname).encode(), usedforsecurity=False).hexdigest()[:11]
+def tap_name(pod_uid: str, ifname: str, *, nested: bool = False) -> str:
+    """Name of the host's end: the same for every sandbox of the pod, within the 15 characters that the kernel takes."""
+    digest = hashlib.sha1((pod_uid + ifname).encode(), usedforsecurity=False).hexdigest()[:11]
+    return ("vlan" if nested else "tap") + digest
 
 
 def interface_of(rows: Sequence[PodAddress], ifname: str, mtu: int) -> Interface:
     """Interface of the rows of one VMI (at least one); raises RequestRefused (code 7) naming the column."""
     first = rows[0]
-    for column in ("interface_uuid", "machine_uuid", "machine_name", "network_uuid", "pod_uid", "mac"):
+    for column in ("interface_uuid", "machine_uuid", "machine_name", "network_uuid", "pod_uid", "mac", "vlan"):
         if any(getattr(row, column) != getattr(first, column) for row in rows):
             raise _malformed(first, column, "differs between the families of one interface")
     for column in ("interface_uuid", "machine_uuid", "network_uuid"):
@@ -66,6 +77,8 @@ def interface_of(rows: Sequence[PodAddress], ifname: str, mtu: int) -> Interface
         raise _malformed(first, "machine_name", "cannot be a file name")
     if not first.pod_uid:
         raise _malformed(first, "pod_uid", "is empty")
+    if first.vlan is not None and not 1 <= first.vlan <= LAST_TAG:
+        raise _malformed(first, "vlan", f"{first.vlan} is no tag of a sub-interface")
     addresses = tuple(_address(row) for row in sorted(rows, key=lambda row: row.family))
     if mtu < _IPV6_MINIMUM_MTU and any(address.ip.version == 6 for address in addresses):
         raise RequestRefused(BAD_CONFIG, f"mtu: {mtu} is too small for IPv6, which needs {_IPV6_MINIMUM_MTU}")
@@ -77,31 +90,39 @@ def interface_of(rows: Sequence[PodAddress], ifname: str, mtu: int) -> Interface
         machine_name=first.machine_name,
         interface_uuid=first.interface_uuid,
         network_uuid=first.network_uuid,
-        tap=tap_name(first.pod_uid, ifname),
+        tap=tap_name(first.pod_uid, ifname, nested=first.vlan is not None),
         ifname=ifname,
         mac=_mac(first),
         mtu=mtu,
         addresses=addresses,
+        vlan=first.vlan,
     )
 
 
-def result_of(interface: Interface, netns: str, tap_mac: str) -> dict[str, Json]:
-    """Result in the form of spec 1.1.0 (see cni/answers.py for older ones)."""
-    routes = [
-        {"dst": "0.0.0.0/0" if address.ip.version == 4 else "::/0", "gw": str(address.gateway)}
-        for address in _with_default_route(interface.addresses)
-    ]
+def result_of(plugged: Sequence[tuple[Interface, str]], netns: str) -> dict[str, Json]:
+    """Result in the form of spec 1.1.0 (see cni/answers.py for older ones), of (interface, MAC of the host's end).
+
+    Each interface is listed behind its host's end; runtimes take the addresses of the pod from the first.
+    """
+    interfaces: list[dict[str, Json]] = []
     ips: list[dict[str, Json]] = []
-    for address in interface.addresses:
-        gateway = {} if address.gateway is None else {"gateway": str(address.gateway)}
-        ips.append({"interface": 1, "address": str(address.ip), **gateway})
-    servers = list(dict.fromkeys(address.dns for address in interface.addresses if address.dns))
-    return {
-        "cniVersion": "1.1.0",
-        "interfaces": [
+    for interface, tap_mac in plugged:
+        interfaces += (
             {"name": interface.tap, "mac": tap_mac, "mtu": interface.mtu},
             {"name": interface.ifname, "mac": interface.mac, "mtu": interface.mtu, "sandbox": netns},
-        ],
+        )
+        for address in interface.addresses:
+            gateway = {} if address.gateway is None else {"gateway": str(address.gateway)}
+            ips.append({"interface": len(interfaces) - 1, "address": str(address.ip), **gateway})
+    routes = [
+        {"dst": "0.0.0.0/0" if address.ip.version == 4 else "::/0", "gw": str(address.gateway)}
+        for interface, _ in plugged
+        for address in default_gateways(interface)
+    ]
+    servers = list(dict.fromkeys(a.dns for interface, _ in plugged for a in interface.addresses if a.dns))
+    return {
+        "cniVersion": "1.1.0",
+        "interfaces": interfaces,
         "ips": ips,
         "routes": routes,
         "dns": {"nameservers": servers} if servers else {},
@@ -109,8 +130,8 @@ def result_of(interface: Interface, netns: str, tap_mac: str) -> dict[str, Json]
 
 
 def default_gateways(interface: Interface) -> tuple[Address, ...]:
-    """Addresses whose gateway gets the default route: the first of each family that has one."""
-    return _with_default_route(interface.addresses)
+    """Addresses whose gateway gets a default route: of the first interface, the first of each family that has one."""
+    return _with_default_route(interface.addresses) if interface.ifname == FIRST else ()
 
 
 def _with_default_route(addresses: Sequence[Address]) -> tuple[Address, ...]:

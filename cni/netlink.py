@@ -2,7 +2,8 @@
 
 The pair is made by one netlink message that puts the pod's end straight into the pod's namespace under its final
 name, MAC and MTU: there is never a half of it, and never a temporary name. The host's end carries an alias that
-names the attachment, so that it can be found without a record. Needs CAP_NET_ADMIN and CAP_SYS_ADMIN.
+names the attachment, so that it can be found without a record. In nested mode a VLAN sub-interface takes the place of
+the veth (cni/vlans.py). Needs CAP_NET_ADMIN and CAP_SYS_ADMIN.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pyroute2.netlink.exceptions import NetlinkError
 from cni.interface import Address, Interface, default_gateways
 from cni.namespaces import inside, opened
 from cni.requests import Attachment
+from cni.vlans import KernelVlans, Vlans, link_named, make_pod_end
 from schemas.errors import PlugError
 
 logger = logging.getLogger(__name__)
@@ -70,18 +72,60 @@ class Kernel(Protocol):
 
 
 class Netlink:
-    """The kernel of this node; every call has sockets of its own, so threads may share one object."""
+    """The kernel of this node; every call has sockets of its own, so threads may share one object.
+
+    `trunk` is the interface that carries sub-interfaces, '' where the node has none.
+    """
+
+    def __init__(self, *, trunk: str = "", vlans: Vlans | None = None) -> None:
+        self._trunk = trunk
+        self._vlans = vlans or KernelVlans()
 
     def plug(self, interface: Interface, netns: str, label: Label) -> str:
         """Make the pair, and configure both ends; see Kernel. Raises RequestRefused for a bad netns, else PlugError."""
         with opened(netns) as fd:
             try:
-                tap_mac = _make_pair(interface, fd, label)
+                with IPRoute() as route:
+                    if interface.vlan is None:
+                        tap_mac = _make_pair(route, interface, fd, label)
+                    else:
+                        tap_mac = self._make_sub_interface(route, interface, fd, label)
                 inside(fd, lambda: _configure(interface))
             except (NetlinkError, OSError) as error:
                 self._undo(interface.tap)
                 raise PlugError(_explain(interface, error)) from error
             return tap_mac
+
+    def _make_sub_interface(self, route: Any, interface: Interface, netns_fd: int, label: Label) -> str:
+        """The tagged sub-interface of the trunk, labelled before it can carry anything, and the pod's end above it."""
+        assert interface.vlan is not None
+        if not self._trunk:
+            raise OSError(
+                errno.ENODEV,
+                f"the pod is VLAN {interface.vlan} of a machine's interface (nested mode), and "
+                "CONTRAIL_KUBE_CNI_NESTED_INTERFACE of this node's agent names none",
+            )
+        self._take_over_tag(route, interface.vlan, interface.tap)
+        self._vlans.make(route, interface.tap, trunk=self._trunk, tag=interface.vlan, mtu=interface.mtu)
+        tap = link_named(route, interface.tap)
+        if tap is None:
+            raise OSError(errno.ENODEV, f"{interface.tap} vanished while it was made")
+        route.link("set", index=tap["index"], ifalias=str(label))
+        _refuse_advertisements(interface.tap)
+        make_pod_end(route, interface, tap["index"], netns_fd)
+        route.link("set", index=tap["index"], state="up")
+        return str(tap.get_attr("IFLA_ADDRESS"))
+
+    def _take_over_tag(self, route: Any, tag: int, name: str) -> None:
+        """Remove what a pod whose DEL never came has left under the tag; what is not ours is left, and is an error."""
+        for link in self._vlans.found(route, trunk=self._trunk, tag=tag):
+            found, alias = str(link.get_attr("IFLA_IFNAME")), link.get_attr("IFLA_IFALIAS")
+            if found == name:
+                continue
+            if Label.parse(alias) is None:
+                raise OSError(errno.EEXIST, f"VLAN {tag} of {self._trunk} is {found}, which somebody else made")
+            logger.warning("leftover of the tag removed vlan=%d link=%s alias=%s", tag, found, alias)
+            route.link("del", index=link["index"])
 
     def unplug(self, tap: str) -> bool:
         """Remove the host's end, and the pod's with it."""
@@ -99,7 +143,7 @@ class Netlink:
     def faults(self, interface: Interface, netns: str) -> tuple[str, ...]:
         """Compare both ends with what they should be."""
         with _kernel_errors(interface.tap), IPRoute() as route:
-            tap = _link(route, interface.tap)
+            tap = link_named(route, interface.tap)
         if tap is None:
             return (f"{interface.tap} is missing on the node",)
         found = [] if tap["flags"] & _IFF_UP else [f"{interface.tap} is down"]
@@ -119,21 +163,20 @@ class Netlink:
             logger.error("cannot undo a failed plug: %s", error)
 
 
-def _make_pair(interface: Interface, netns_fd: int, label: Label) -> str:
+def _make_pair(route: Any, interface: Interface, netns_fd: int, label: Label) -> str:
     peer = {
         "ifname": interface.ifname,
         "net_ns_fd": netns_fd,
         "address": interface.mac,
         "mtu": interface.mtu,
     }
-    with IPRoute() as route:
-        route.link("add", ifname=interface.tap, kind="veth", mtu=interface.mtu, peer=peer)
-        _refuse_advertisements(interface.tap)
-        tap = _link(route, interface.tap)
-        if tap is None:
-            raise OSError(errno.ENODEV, f"{interface.tap} vanished while it was made")
-        route.link("set", index=tap["index"], ifalias=str(label), state="up")
-        return str(tap.get_attr("IFLA_ADDRESS"))
+    route.link("add", ifname=interface.tap, kind="veth", mtu=interface.mtu, peer=peer)
+    _refuse_advertisements(interface.tap)
+    tap = link_named(route, interface.tap)
+    if tap is None:
+        raise OSError(errno.ENODEV, f"{interface.tap} vanished while it was made")
+    route.link("set", index=tap["index"], ifalias=str(label), state="up")
+    return str(tap.get_attr("IFLA_ADDRESS"))
 
 
 def _refuse_advertisements(tap: str) -> None:
@@ -175,7 +218,7 @@ def _default_route(route: Any, index: int, address: Address) -> None:
 def _pod_faults(interface: Interface, tap_index: int) -> list[str]:
     """Faults of the pod's end; runs in the pod's namespace."""
     with IPRoute() as route:
-        link = _link(route, interface.ifname)
+        link = link_named(route, interface.ifname)
         if link is None:
             return [f"{interface.ifname} is missing in the pod"]
         faults = []
@@ -214,18 +257,8 @@ def _default_gateways_of(route: Any, index: int) -> Iterator[str]:
                 yield str(message.get_attr("RTA_GATEWAY"))
 
 
-def _link(route: Any, name: str) -> Any:
-    """Link message of the name, None if there is none."""
-    try:
-        return next(iter(route.link("get", ifname=name)), None)
-    except NetlinkError as error:
-        if error.code == errno.ENODEV:
-            return None
-        raise
-
-
 def _index(route: Any, name: str) -> int:
-    link = _link(route, name)
+    link = link_named(route, name)
     if link is None:
         raise OSError(errno.ENODEV, f"{name} is missing in the pod")
     return int(link["index"])
@@ -241,7 +274,7 @@ def _kernel_errors(what: str) -> Iterator[None]:
 
 def _explain(interface: Interface, error: Exception) -> str:
     what = f"pod {interface.namespace}/{interface.pod}: {interface.tap} and {interface.ifname} cannot be made"
-    if getattr(error, "code", None) == errno.EEXIST:
+    if isinstance(error, NetlinkError) and error.code == errno.EEXIST:
         return f"{what}: an interface, address or route of that name is already there, made by somebody else"
     return f"{what}: {_reason(error)}"
 

@@ -43,6 +43,13 @@ class Record:
     phase: str
     interface: Interface
     tap_mac: str = ""
+    lead: str = ""
+    """Name of the interface whose ADD made this one beside it, and whose DEL takes it away; '' for that one itself."""
+
+    @property
+    def leader(self) -> Attachment:
+        """The attachment that the runtime knows: that of the ADD which made this one."""
+        return Attachment(self.attachment.container, self.lead or self.attachment.ifname)
 
     @property
     def label(self) -> Label:
@@ -107,10 +114,18 @@ class Records:
         with self._mutex:
             return self._records.get(attachment)
 
-    def is_torn(self, attachment: Attachment) -> bool:
-        """Whether there is a file of the attachment that cannot be read."""
+    def torn_of(self, container: str) -> tuple[Attachment, ...]:
+        """Attachments of the container whose files cannot be read."""
+        start, end = f"{container}-", ".json"
         with self._mutex:
-            return _file_name(attachment) in self._torn
+            found = sorted(name for name in self._torn if name.startswith(start) and name.endswith(end))
+        return tuple(Attachment(container, name[len(start) : -len(end)]) for name in found)
+
+    def group(self, leader: Attachment) -> tuple[Record, ...]:
+        """Records of what the leader's ADD made beside it, and its own as the last."""
+        led = self.where(lambda r: r.leader == leader and r.attachment != leader)
+        own = self.get(leader)
+        return led if own is None else (*led, own)
 
     def all(self) -> tuple[Record, ...]:
         """Every record, in order of attachment."""

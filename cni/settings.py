@@ -8,6 +8,9 @@ from typing import ClassVar
 
 from schemas.errors import SettingsError
 
+EVERY = "every"
+NAMED = "named"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentSettings:
@@ -35,6 +38,11 @@ class AgentSettings:
     """Shortest pause in seconds between two looks at what an ADD waits for."""
     longest_pause: float = 1.0
     """Longest such pause: a pause is a tenth of the time waited, so a wait costs at most a tenth more."""
+    interfaces: str = EVERY
+    """What an ADD of eth0 plugs: every interface that the pod has in the store, or the named one alone. Every suits a
+    node with Multus too, whose later calls find their interfaces plugged."""
+    nested_interface: str = ""
+    """Interface of this virtual machine that carries its pods as VLAN sub-interfaces (nested mode); empty: none."""
     mtu: int = 1500
     """MTU of a pod's interface where the network configuration names none."""
     max_requests: int = 256
@@ -45,6 +53,10 @@ class AgentSettings:
             raise SettingsError("CONTRAIL_KUBE_CNI_NODE_NAME is empty: give the node's name in Kubernetes")
         if not 576 <= self.mtu <= 65535:
             raise SettingsError(f"CONTRAIL_KUBE_CNI_MTU={self.mtu}: from 576 to 65535")
+        if self.interfaces not in (EVERY, NAMED):
+            raise SettingsError(f"CONTRAIL_KUBE_CNI_INTERFACES={self.interfaces!r}: accepted are {EVERY}, {NAMED}")
+        if len(self.nested_interface) > 15:
+            raise SettingsError(f"CONTRAIL_KUBE_CNI_NESTED_INTERFACE={self.nested_interface!r}: at most 15 characters")
         for name in ("vrouter_timeout", "deadline", "first_pause", "longest_pause", "max_requests"):
             if getattr(self, name) <= 0:
                 raise SettingsError(f"CONTRAIL_KUBE_CNI_{name.upper()}={getattr(self, name)}: must be above 0")

@@ -7,10 +7,11 @@ import logging
 from cni import locks
 from cni.answers import NOT_ALL_FREED
 from cni.detach import Detacher
+from cni.interface import FIRST
 from cni.locks import NamedLocks
 from cni.netlink import Kernel
-from cni.records import ATTACHING, Record, Records
-from cni.requests import Request
+from cni.records import ATTACHED, ATTACHING, Record, Records
+from cni.requests import Attachment, Request
 from schemas.errors import AgentUnavailable, ContrailKubeError, PlugError, RequestRefused
 
 logger = logging.getLogger(__name__)
@@ -30,7 +31,9 @@ class Sweeper:
 
         Only attachments of the request's network. Raises RequestRefused when something could not be freed.
         """
-        stale = self._records.where(lambda r: r.network == request.network and r.attachment not in request.valid)
+        stale = self._records.where(
+            lambda r: r.network == request.network and request.valid.isdisjoint((r.attachment, r.leader))
+        )
         failures: list[str] = []
         freed = sum(self._free(record, failures) for record in stale)
         freed += self._free_orphans(request, failures)
@@ -41,11 +44,16 @@ class Sweeper:
 
     def recover(self) -> int:
         """Undo every ADD that a killed agent did not finish; returns how many. For the start, before serving."""
-        unfinished = self._records.where(lambda r: r.phase == ATTACHING)
+        unfinished = self._records.where(lambda r: r.phase == ATTACHING or not self._is_led(r))
         for record in unfinished:
             logger.warning("unfinished ADD undone attachment=%s tap=%s", record.attachment, record.interface.tap)
             self._free(record, [])
         return len(unfinished)
+
+    def _is_led(self, record: Record) -> bool:
+        """Whether the ADD that made the interface came to its end: that of its leader is stored last."""
+        leader = self._records.get(record.leader)
+        return leader is not None and leader.phase == ATTACHED
 
     def _free(self, record: Record, failures: list[str]) -> bool:
         """Free one attachment; what goes wrong is logged and added to `failures`."""
@@ -71,7 +79,8 @@ class Sweeper:
         known = {record.attachment for record in self._records.all()} | request.valid
         freed = 0
         for tap, label in taps.items():
-            if label.network != request.network or label.attachment in known:
+            first = Attachment(label.attachment.container, FIRST)
+            if label.network != request.network or not known.isdisjoint((label.attachment, first)):
                 continue
             try:
                 freed += self._kernel.unplug(tap)

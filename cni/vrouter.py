@@ -28,14 +28,27 @@ _AT_ONCE = 4
 """Calls under way at once: the agent serves them one by one, and a call's time shall not be spent in its queue."""
 
 
+_NO_TAG = 65535
+
+
 @dataclass(frozen=True, slots=True)
 class PortState:
-    """An operational port as the agent tells it; `address` is None where it has no IPv4 one."""
+    """An operational port as the agent tells it; `address` is None where it has no IPv4 one, `vlan` without a tag."""
 
     interface_uuid: str
     tap: str
     mac: str
     address: str | None
+    vlan: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.tap if self.vlan is None else f'VLAN {self.vlan}'} with MAC {self.mac}"
+
+    def serves(self, interface: Interface) -> bool:
+        """Whether it is the port of this interface. A sub-interface has a tag, and no tap that we know of."""
+        if interface.vlan is None and self.tap != interface.tap:
+            return False
+        return self.mac == interface.mac and self.vlan == interface.vlan
 
 
 class PortAgent(Protocol):
@@ -47,8 +60,8 @@ class PortAgent(Protocol):
     def announce(self, interface: Interface, attachment: Attachment, netns: str, *, wait: float) -> None:
         """Tell of a port; raises AgentRefused when the agent does not take it."""
 
-    def ports(self, machine_uuid: str, *, wait: float) -> tuple[PortState, ...]:
-        """Operational ports of the machine; () while it is unknown or has none."""
+    def port(self, machine_uuid: str, interface_uuid: str, *, wait: float) -> PortState | None:
+        """The port of one interface; None while it is unknown or not operational."""
 
     def withdraw(self, machine_uuid: str) -> None:
         """Forget all ports of the machine; no error when it has none."""
@@ -86,15 +99,16 @@ class VrouterAgent:
         if status != 200:
             raise self._refused(f"port {interface.interface_uuid} ({interface.tap})", status, text)
 
-    def ports(self, machine_uuid: str, *, wait: float) -> tuple[PortState, ...]:
-        """GET /vm/<machine>."""
-        status, text = self._call("GET", f"/vm/{machine_uuid}", wait=wait)
+    def port(self, machine_uuid: str, interface_uuid: str, *, wait: float) -> PortState | None:
+        """GET /vm/<machine>/<interface>: the machine's other interfaces may be announced later, or never."""
+        status, text = self._call("GET", f"/vm/{machine_uuid}/{interface_uuid}", wait=wait)
         if status == 404:
-            return ()
+            return None
         if status != 200:
             raise self._refused(f"a question for machine {machine_uuid}", status, text)
         try:
-            return tuple(_port(element) for element in json.loads(text))
+            found = [_port(element) for element in json.loads(text)]
+            return next((port for port in found if port.interface_uuid == interface_uuid), None)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise AgentRefused(f"vrouter agent at {self._place}: GET /vm answered what we cannot read") from error
 
@@ -151,7 +165,32 @@ def _port(element: Json) -> PortState:
         tap=str(element["system-name"]),
         mac=str(element["mac-address"]).lower(),
         address=element.get("ip-address"),
+        vlan=None if element.get("rx-vlan-id", _NO_TAG) in (0, _NO_TAG) else int(element["rx-vlan-id"]),
     )
+
+
+class ConfiguredPorts:
+    """The agent of the host that a virtual machine runs on, as its nested pods see it; thread-safe.
+
+    Sub-interfaces come and go with the configuration alone: nothing is announced, and nothing withdrawn.
+    """
+
+    def __init__(self, agent: PortAgent) -> None:
+        self._agent = agent
+
+    def announce(self, interface: Interface, attachment: Attachment, netns: str, *, wait: float) -> None:
+        """Nothing to be told."""
+
+    def port(self, machine_uuid: str, interface_uuid: str, *, wait: float) -> PortState | None:
+        """As of any agent."""
+        return self._agent.port(machine_uuid, interface_uuid, wait=wait)
+
+    def withdraw(self, machine_uuid: str) -> None:
+        """Nothing to be told."""
+
+    def check(self) -> None:
+        """As of any agent."""
+        self._agent.check()
 
 
 class PortFiles:

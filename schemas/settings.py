@@ -69,6 +69,10 @@ class ClusterSettings:
     """Ports of the nodes that ip_fabric_snat translates to, on every node of this Contrail; empty leaves them alone."""
     link_local_services: bool = True
     """Services whose back-ends are no pods of the network lead to them by link-local entries, for all of Contrail."""
+    nested: bool = False
+    """Nodes are virtual machines of this Contrail: pods are VLAN sub-interfaces of their node's interface."""
+    nested_network: str = ""
+    """Network of those machines, domain:project:network: there nodes are found by address, and reach their pods."""
 
     def __post_init__(self) -> None:
         if not self.name or any(c in self.name for c in ": /"):
@@ -106,6 +110,13 @@ class ClusterSettings:
                 f"{_variable(self, 'service_load_balancer')}={self.service_load_balancer!r}: accepted are floating-ip "
                 "and loadbalancer"
             )
+        parts = self.nested_network.split(":")
+        if self.nested_network and (len(parts) != 3 or not all(parts)):
+            raise SettingsError(
+                f"{_variable(self, 'nested_network')}={self.nested_network!r}: accepted is domain:project:network"
+            )
+        if self.nested_network and not self.nested:
+            raise SettingsError(f"{_variable(self, 'nested_network')} needs {_variable(self, 'nested')}=true")
         if self.ip_fabric_forwarding and not self.ip_fabric_subnets:
             raise SettingsError(f"{_variable(self, 'ip_fabric_forwarding')} needs ip_fabric_subnets: pods live there")
 

@@ -12,6 +12,8 @@ class SettingsRecord(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True)
     the one project for all; it exists already. `public_pool` is `domain:project:network:pool`, or ''.
     `service_load_balancer` is floating-ip or loadbalancer: what a service's cluster addresses are made of.
     `port_translation_pools` are texts as `tcp:56000-57023`.
+    `nested`: nodes are virtual machines of this Contrail, in the network `nested_network` (colon-joined fq_name, '' if
+    not told).
     """
 
     cluster: str
@@ -28,3 +30,5 @@ class SettingsRecord(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True)
     service_load_balancer: str = "floating-ip"
     port_translation_pools: tuple[str, ...] = ()
     link_local_services: bool = True
+    nested: bool = False
+    nested_network: str = ""

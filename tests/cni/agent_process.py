@@ -1,6 +1,6 @@
 """`python -m tests.cni.agent_process ROWS [CRASH]`: the node agent over a file of rows, killing itself where told.
 
-CRASH is `<call>:before` or `<call>:after`, with the names of calls that ADD makes (`plug`, `announce`, `ports`,
+CRASH is `<call>:before` or `<call>:after`, with the names of calls that ADD makes (`plug`, `announce`, `port`,
 `begin`, `put`): SIGKILL at that moment, as a node that loses power there.
 """
 

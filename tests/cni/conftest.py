@@ -16,3 +16,11 @@ def node(tmp_path: Path) -> Iterator[Fixture]:
     made = Fixture(tmp_path)
     yield made
     made.close()
+
+
+@pytest.fixture
+def named(tmp_path: Path) -> Iterator[Fixture]:
+    """The same, with an ADD that plugs only the interface that it names."""
+    made = Fixture(tmp_path, interfaces="named")
+    yield made
+    made.close()

@@ -10,9 +10,11 @@ from typing import Any
 from cni.attach import Attacher
 from cni.check import Checker
 from cni.detach import Detacher
+from cni.exhaustion import Exhaustion
 from cni.interface import Interface
 from cni.locks import NamedLocks
 from cni.netlink import Label
+from cni.plugging import Plugger
 from cni.records import Records
 from cni.requests import Attachment, Pod, Request
 from cni.settings import AgentSettings
@@ -84,17 +86,17 @@ class FakeVrouter:
             raise self.refuses
         self.announced.setdefault(interface.machine_uuid, {})[interface.interface_uuid] = (interface, attachment)
 
-    def ports(self, machine_uuid: str, *, wait: float) -> tuple[PortState, ...]:
+    def port(self, machine_uuid: str, interface_uuid: str, *, wait: float) -> PortState | None:
         """See PortAgent."""
-        self._call("ports")
+        self._call("port")
         if self.slow > 0:
             self.slow -= 1
-            return ()
-        found = self.announced.get(machine_uuid, {}).values()
-        return tuple(
-            replace(PortState(i.interface_uuid, i.tap, i.mac, str(i.addresses[0].ip.ip)), **self.shows)
-            for i, _ in found
-        )
+            return None
+        found = self.announced.get(machine_uuid, {}).get(interface_uuid)
+        if found is None:
+            return None
+        i = found[0]
+        return replace(PortState(i.interface_uuid, i.tap, i.mac, str(i.addresses[0].ip.ip), i.vlan), **self.shows)
 
     def withdraw(self, machine_uuid: str) -> None:
         """See PortAgent."""
@@ -182,12 +184,25 @@ class Fixture:
             "withdrawals": self.withdrawals,
             "port_files": self.port_files,
         }
+        self.exhaustion = Exhaustion("k8s-default-pod-network", clock=self.caller.clock)
         self.detacher = Detacher(**parts, **told)
         self.attacher = Attacher(
-            self.settings, store=self.store, detacher=self.detacher, clock=self.caller.clock, **parts, **told
+            self.settings,
+            store=self.store,
+            vrouter=self.vrouter,
+            plugger=Plugger(kernel=self.kernel, records=self.records, detacher=self.detacher, **told),
+            held=self.held,
+            exhaustion=self.exhaustion,
+            clock=self.caller.clock,
         )
         self.sweeper = Sweeper(**parts, detacher=self.detacher)
-        self.checker = Checker(store=self.store, kernel=self.kernel, vrouter=self.vrouter, records=self.records)
+        self.checker = Checker(
+            store=self.store,
+            kernel=self.kernel,
+            vrouter=self.vrouter,
+            records=self.records,
+            exhaustion=self.exhaustion,
+        )
 
 
 def add_request(container: str = "c1", uid: str = UID, name: str = "web-0", **changes: Any) -> Request:

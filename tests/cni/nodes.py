@@ -61,9 +61,9 @@ class Node:
         """Let the store and the controller know pods of this node."""
         mine = [replace(row, node=self.name) for row in rows]
         self.store.append(*mine)
-        machines = {row.machine_uuid for row in mine}
+        interfaces = {row.interface_uuid for row in mine}
         self.config.known += tuple(
-            configured(*(row for row in mine if row.machine_uuid == machine)) for machine in sorted(machines)
+            configured(*(row for row in mine if row.interface_uuid == interface)) for interface in sorted(interfaces)
         )
 
     def start_vrouter(self) -> None:

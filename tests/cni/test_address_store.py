@@ -39,7 +39,7 @@ def test_a_pod_is_read_from_unknown_over_pending_to_ready(store: PostgresAddress
     apply_pod(store_engine)
     assert store.addresses(WEB) == (row(),)
     assert store.addresses(Pod("shop", "web-0")) == (row(),)
-    interface_of(usable(store.addresses(WEB), WEB, "eth0", "node-a"), "eth0", 1500)
+    interface_of(usable(store.addresses(WEB), WEB, "eth0", "node-a")["eth0"], "eth0", 1500)
 
 
 def test_another_uid_name_or_cluster_reads_nothing(

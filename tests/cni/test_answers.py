@@ -18,7 +18,7 @@ from schemas.errors import (
 )
 from tests.cni.rows import row, six
 
-RESULT = result_of(interface_of((row(), six(row())), "eth0", 1400), "/run/netns/x", "fe:00:00:00:00:01")
+RESULT = result_of([(interface_of((row(), six(row())), "eth0", 1400), "fe:00:00:00:00:01")], "/run/netns/x")
 
 
 @pytest.mark.parametrize("version", ["0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"])

@@ -30,7 +30,7 @@ def test_add_answers_the_row_and_announces_the_port(node: Fixture) -> None:
         "routes": [{"dst": "0.0.0.0/0", "gw": "10.47.255.254"}],
         "dns": {"nameservers": ["10.47.255.253"]},
     }
-    assert node.vrouter.calls == [f"announce {TAP}", "ports"]
+    assert node.vrouter.calls == [f"announce {TAP}", "port"]
     (record,) = node.records.all()
     assert (record.phase, record.attachment) == (ATTACHED, Attachment("c1", "eth0"))
 
@@ -139,7 +139,7 @@ def test_a_newer_sandbox_of_the_pod_takes_over(node: Fixture) -> None:
     node.add(container="new")
     assert [record.attachment.container for record in node.records.all()] == ["new"]
     assert node.kernel.links[TAP][2].attachment.container == "new"
-    assert node.vrouter.calls[-3:] == ["withdraw", f"announce {TAP}", "ports"]
+    assert node.vrouter.calls[-3:] == ["withdraw", f"announce {TAP}", "port"]
 
 
 @pytest.mark.parametrize("error", [PlugError("no such device"), RequestRefused(4, "CNI_NETNS: gone")])
@@ -170,7 +170,7 @@ def test_a_port_with_another_address_than_the_row_is_not_taken_for_working(node:
     node.vrouter.shows = {"address": "0.0.0.0"}
     node.caller.on_pause = lambda: node.vrouter.shows.clear()
     node.add()
-    assert node.vrouter.calls.count("ports") == 2
+    assert node.vrouter.calls.count("port") == 2
 
 
 def test_case_82_a_runtime_that_gave_up_gets_nothing_plugged(node: Fixture) -> None:

@@ -28,8 +28,8 @@ POINTS = [
     "plug:after",
     "announce:before",
     "announce:after",
-    "ports:before",
-    "ports:after",
+    "port:before",
+    "port:after",
     "put:before",
     "put:after",
 ]

@@ -126,7 +126,8 @@ def test_a_kernel_that_refuses_fails_the_del_and_keeps_the_record(node: Fixture)
     assert len(node.again().records.all()) == 1
 
 
-def test_a_machine_is_withdrawn_with_its_last_interface(node: Fixture) -> None:
+def test_a_machine_is_withdrawn_with_its_last_interface(named: Fixture) -> None:
+    node = named
     node.store.rows = (row(), row(interface="net1", interface_uuid="5c3f2b6e-0000-4000-8000-0000000000b1"))
     node.add()
     node.add(attachment=Attachment("c1", "net1"))

@@ -33,7 +33,7 @@ def test_tap_names_fit_the_kernel_and_differ(one: Any, other: Any, ifname: str) 
 
 def test_families_are_in_order_and_each_has_its_default_route() -> None:
     interface = interface_of((six(row()), row()), "eth0", 1500)
-    result = result_of(interface, "/run/netns/x", "fe:00:00:00:00:01")
+    result = result_of([(interface, "fe:00:00:00:00:01")], "/run/netns/x")
     assert [ip["address"] for ip in result["ips"]] == ["10.47.255.250/12", "fd00:10:32::fffc/64"]
     assert [route["dst"] for route in result["routes"]] == ["0.0.0.0/0", "::/0"]
     assert result["dns"] == {"nameservers": ["10.47.255.253", "fd00:10:32::ffff:fffd"]}
@@ -41,7 +41,7 @@ def test_families_are_in_order_and_each_has_its_default_route() -> None:
 
 @pytest.mark.parametrize("none", [None, "", "0.0.0.0"])
 def test_a_subnet_without_gateway_gives_no_route(none: str | None) -> None:
-    result = result_of(interface_of((row(gateway=none, dns=none),), "eth0", 1500), "/x", "fe:00:00:00:00:01")
+    result = result_of([(interface_of((row(gateway=none, dns=none),), "eth0", 1500), "fe:00:00:00:00:01")], "/x")
     assert result["routes"] == [] and result["dns"] == {} and "gateway" not in result["ips"][0]
 
 

@@ -44,8 +44,8 @@ def test_case_86_a_torn_record_is_ignored_and_known_to_be_torn(tmp_path: Path, t
     (tmp_path / "c1-eth0.json").write_text(text)
     (tmp_path / ".c2-eth0.json.new").write_text('{"half')
     records = Records(tmp_path)
-    assert records.all() == () and records.is_torn(Attachment("c1", "eth0"))
-    assert not records.is_torn(Attachment("c2", "eth0"))
+    assert records.all() == () and records.torn_of("c1") == (Attachment("c1", "eth0"),)
+    assert not records.torn_of("c2")
     records.remove(Attachment("c1", "eth0"))
     assert [path.name for path in tmp_path.iterdir()] == ["agent.lock"]
     records.close()
@@ -54,7 +54,7 @@ def test_case_86_a_torn_record_is_ignored_and_known_to_be_torn(tmp_path: Path, t
 def test_a_record_under_a_foreign_name_is_not_believed(tmp_path: Path) -> None:
     (tmp_path / "c9-eth0.json").write_text(json.dumps(to_json(_record())))
     records = Records(tmp_path)
-    assert records.all() == () and records.is_torn(Attachment("c9", "eth0"))
+    assert records.all() == () and records.torn_of("c9")
     records.close()
 
 

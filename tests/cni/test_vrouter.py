@@ -22,6 +22,7 @@ from tests.cni.rows import UID, configured, row
 
 pytestmark = pytest.mark.process
 
+VMI = row().interface_uuid
 INTERFACE = interface_of((row(),), "eth0", 1500)
 CONTAINER = Attachment("c1", "eth0")
 
@@ -36,13 +37,13 @@ def simulator(tmp_path: Path) -> Iterator[VrouterSimulator]:
 def test_a_port_is_announced_seen_and_withdrawn(simulator: VrouterSimulator) -> None:
     agent = VrouterAgent("127.0.0.1", simulator.port, timeout=5)
     agent.check()
-    assert agent.ports(UID, wait=5) == ()
+    assert agent.port(UID, VMI, wait=5) is None
     agent.announce(INTERFACE, CONTAINER, "/run/netns/x", wait=5)
     agent.announce(INTERFACE, CONTAINER, "/run/netns/x", wait=5)
-    assert agent.ports(UID, wait=5) == (PortState(row().interface_uuid, INTERFACE.tap, row().mac, "10.47.255.250"),)
+    assert agent.port(UID, VMI, wait=5) == PortState(VMI, INTERFACE.tap, row().mac, "10.47.255.250")
     agent.withdraw(UID)
     agent.withdraw(UID)
-    assert agent.ports(UID, wait=5) == () and simulator.announced == ()
+    assert agent.port(UID, VMI, wait=5) is None and simulator.announced == ()
 
 
 def test_the_files_that_the_agent_leaves_are_removed(simulator: VrouterSimulator, tmp_path: Path) -> None:
@@ -65,7 +66,7 @@ def test_an_absent_agent_is_unavailable() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         agent = VrouterAgent("127.0.0.1", probe.getsockname()[1], timeout=1)
-        for call in (agent.check, lambda: agent.ports(UID, wait=5), lambda: agent.withdraw(UID)):
+        for call in (agent.check, lambda: agent.port(UID, VMI, wait=5), lambda: agent.withdraw(UID)):
             with pytest.raises(AgentUnavailable, match="refused"):
                 call()
 
@@ -102,7 +103,7 @@ def _answering(status: int, text: bytes) -> Iterator[int]:
 @pytest.mark.parametrize("text", [b"nonsense", b"{}x", b"[1]", b'[{"id": "x"}]', b"\xff\xfe", b"null", b"[" * 5000])
 def test_case_96_an_answer_that_cannot_be_read_is_refused(text: bytes) -> None:
     with _answering(200, text) as port, pytest.raises(AgentRefused, match="cannot read"):
-        VrouterAgent("127.0.0.1", port, timeout=5).ports(UID, wait=5)
+        VrouterAgent("127.0.0.1", port, timeout=5).port(UID, VMI, wait=5)
 
 
 def test_somebody_else_on_the_port_is_refused() -> None:
@@ -120,7 +121,7 @@ def test_an_agent_with_too_much_to_do_is_not_asked_more(simulator: VrouterSimula
             thread.start()
         accepted = [stack.enter_context(listener.accept()[0]) for _ in hanging]
         with pytest.raises(AgentUnavailable, match="does not keep up"):
-            agent.ports(UID, wait=0.05)
+            agent.port(UID, VMI, wait=0.05)
         for peer in accepted:
             peer.shutdown(socket.SHUT_RDWR)
         for thread in hanging:
