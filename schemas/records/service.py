@@ -5,6 +5,11 @@ from __future__ import annotations
 import msgspec
 
 
+LOAD_BALANCER = "LoadBalancer"
+LOAD_BALANCER_CLASS = "opencontrail.org/floating-ip-pool"
+"""The load-balancer class that is ours; a service that names no class is ours, too."""
+
+
 class ServicePort(msgspec.Struct, frozen=True, kw_only=True):
     """One port; back-ends listen on `target_port`, or on their port of the name `target_port_name` if there is one."""
 
@@ -52,3 +57,8 @@ class ServiceRecord(msgspec.Struct, frozen=True, kw_only=True):
     external_traffic_policy: str = "Cluster"
     load_balancer: tuple[LoadBalancerAddress, ...] = ()
     deleting: bool = False
+
+    @property
+    def balances(self) -> bool:
+        """Whether it asks us for public addresses by its type."""
+        return self.type == LOAD_BALANCER and self.load_balancer_class in ("", LOAD_BALANCER_CLASS)

@@ -18,6 +18,11 @@ SELECT
         'eth' || split_part(jsonb_path_query_first(
             vmi.body, '$.properties.annotations.key_value_pair[*] ? (@.key == "index").value') #>> '{}', '/', 1)
     ) AS interface,
+    CASE
+        WHEN named.attachment = 'default' THEN ''
+        WHEN strpos(named.attachment, '/') > 0 THEN named.attachment
+        ELSE r.namespace || '/' || named.attachment
+    END AS attachment,
     coalesce(known_vmi.contrail_uuid, vmi.uuid) AS interface_uuid,
     (vm.ref ->> 'uuid')::uuid AS machine_uuid,
     vm.ref -> 'to' ->> 0 AS machine_name,
@@ -53,6 +58,11 @@ JOIN desired_object vmi
 JOIN desired_edge e ON e.to_uuid = vmi.uuid AND e.relation = 'ref'
 JOIN desired_object iip ON iip.uuid = e.from_uuid AND iip.type = 'instance-ip' AND NOT iip.absent
 LEFT JOIN observed_object o ON o.uuid = iip.uuid
+CROSS JOIN LATERAL (
+    SELECT coalesce(jsonb_path_query_first(
+        vmi.body, '$.properties.annotations.key_value_pair[*] ? (@.key == "network").value') #>> '{}', 'default'
+    ) AS attachment
+) named
 CROSS JOIN LATERAL (
     SELECT jsonb_path_query_first(vmi.body, '$.references[*] ? (@.type == "virtual-machine")') AS ref
 ) vm

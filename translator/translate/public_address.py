@@ -21,9 +21,6 @@ from translator.translate.service_address import is_served, marks
 from translator.translate.service_ports import Ports, is_fixed, resolve
 from translator.view import View
 
-LOAD_BALANCER = "LoadBalancer"
-CLASS = "opencontrail.org/floating-ip-pool"
-"""The load-balancer class that is ours; a service that names no class is ours, too."""
 FAMILY = {"IPv4": "v4", "IPv6": "v6"}
 """Address family by a slice's address type; slices of host names have none."""
 _EVERYBODY = frozenset({"0.0.0.0/0", "::/0"})
@@ -48,11 +45,10 @@ def asked(record: ServiceRecord) -> tuple[tuple[str, str], ...]:
     """
     if not is_served(record) or not record.cluster_ips:
         return ()
-    balances = record.type == LOAD_BALANCER and record.load_balancer_class in ("", CLASS)
-    if balances and not _EVERYBODY.issuperset(record.load_balancer_source_ranges):
+    if record.balances and not _EVERYBODY.issuperset(record.load_balancer_source_ranges):
         return ()
-    named = {*record.external_ips, *([record.load_balancer_ip] if balances and record.load_balancer_ip else [])}
-    if not named and balances:
+    named = {*record.external_ips, *([record.load_balancer_ip] if record.balances and record.load_balancer_ip else [])}
+    if not named and record.balances:
         return (("v4", ""),) if any(_family(address) == "v4" for address in record.cluster_ips) else ()
     return tuple(sorted((_family(address), address) for address in named))
 
