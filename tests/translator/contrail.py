@@ -73,6 +73,21 @@ class FollowingContrail:
         found: dict[str, Any] = self._ask("GET", wire.object_path(type_, uuid))[type_]
         return found
 
+    def refer(self, type_: str, uuid: str, target_type: str, target: str) -> None:
+        """Add a reference, as somebody else would."""
+        ends = {"type": type_, "uuid": uuid, "ref-type": target_type, "ref-uuid": target}
+        self._ask("POST", "/ref-update", {**ends, "operation": wire.ADD})
+
+    def drifted(self, *types: str) -> list[tuple[str, list[str]]]:
+        """Labels of objects of these types that the API has otherwise than they were applied, and the fields."""
+        found = []
+        for row in self._has.values():
+            if row.type in types:
+                wanted = wire.update_fields(ContrailObject.from_body(row.type, row.fq_name, row.uuid, row.body))
+                if fields := difference(wanted, self.read(row.type, row.uuid), wire.managed_fields(row.type)):
+                    found.append((row.label, sorted(fields)))
+        return found
+
     def everything(self, type_: str) -> list[dict[str, Any]]:
         """All objects of a type."""
         listed = self._ask("GET", wire.collection_path(type_))[f"{type_}s"]

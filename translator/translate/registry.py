@@ -9,7 +9,18 @@ from schemas.contrail.rules import check, check_entry, check_link
 from schemas.events import ChangeEvent
 from translator.notice import Outcome
 from translator.resource import Resource
-from translator.translate import attachment, endpoint_slice, namespace, node, pod, service, service_chain, settings
+from translator.translate import (
+    attachment,
+    endpoint_slice,
+    ingress,
+    namespace,
+    nested,
+    node,
+    pod,
+    service,
+    service_chain,
+    settings,
+)
 from translator.view import View
 
 Translate = Callable[[Resource, View], tuple[Outcome, ...]]
@@ -23,15 +34,18 @@ TRANSLATIONS: dict[str, Translate] = {
     "EndpointSlice": endpoint_slice.translate,
     attachment.KIND: attachment.translate,
     "ServiceChain": service_chain.translate,
+    ingress.KIND: ingress.translate,
 }
 
 
 WELL_FORMED: dict[str, Callable[[ChangeEvent], None]] = {
     "Namespace": namespace.require_well_formed,
+    "Node": nested.require_well_formed_node,
     "Pod": pod.require_well_formed,
     "Service": service.require_well_formed,
     attachment.KIND: attachment.require_well_formed,
     "ServiceChain": service_chain.require_well_formed,
+    ingress.KIND: ingress.require_well_formed,
 }
 """What a kind demands of a body before it may replace what is known of its object."""
 
