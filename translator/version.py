@@ -28,6 +28,8 @@ def settings_record(cluster: ClusterSettings) -> SettingsRecord:
         ip_fabric_snat=cluster.ip_fabric_snat,
         ip_fabric_forwarding=cluster.ip_fabric_forwarding,
         public_pool=cluster.public_pool,
+        nested=cluster.nested,
+        nested_network=cluster.nested_network,
         ingress_without_class=cluster.ingress_without_class,
         service_load_balancer=cluster.service_load_balancer,
         port_translation_pools=cluster.port_translation_pools,

@@ -141,6 +141,17 @@ def ip_fabric_policy(settings: SettingsRecord) -> Named:
     return in_default_project(settings, POLICY, "default-ip-fabric-np")
 
 
+def nested_policy(settings: SettingsRecord) -> Named:
+    """Policy that connects each network under it with the virtual machines that nodes are, in nested mode."""
+    return in_default_project(settings, POLICY, "nested-underlay-np")
+
+
+def node_policies(settings: SettingsRecord) -> tuple[Named, ...]:
+    """Policies that connect each network under them with the nodes."""
+    nested = (nested_policy(settings),) if settings.nested_network else ()
+    return (ip_fabric_policy(settings), *nested)
+
+
 def default_service_policy(settings: SettingsRecord) -> Named:
     """Policy that connects each network under it with the default service network, and with no other."""
     return in_default_project(settings, POLICY, "default-service-np")
@@ -217,13 +228,18 @@ def pod_interface(
     settings: SettingsRecord, namespace: str, pod: str, uid: str, network: Known, name: str = DEFAULT_INTERFACE
 ) -> Named:
     """A pod's interface of this name, default the first one, in this network."""
-    uuid = object_uuid(settings.cluster, INTERFACE, part_key(settings, uid, name, network))
+    uuid = object_uuid(settings.cluster, INTERFACE, part_key(settings, uid, pod_part(settings, name), network))
     return Named(INTERFACE, (*project(settings, namespace).fq_name, f"{pod}__{uuid}"), uuid)
 
 
 def is_made_here(settings: SettingsRecord, network: FqName) -> bool:
     """Whether a network's name is one that we give: then its policies are in its own translation."""
     return network[-1].startswith(f"{settings.cluster}-") and network[-1].endswith(_OURS)
+
+
+def pod_part(settings: SettingsRecord, part: str) -> str:
+    """The part of a pod's key: none of what is there becomes a sub-interface, so in nested mode they are others."""
+    return f"{part}~nested" if settings.nested else part
 
 
 def part_key(settings: SettingsRecord, uid: str, part: str, network: Known) -> str:

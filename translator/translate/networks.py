@@ -80,7 +80,7 @@ def of_pods(settings: SettingsRecord, *, forwards: bool, translates: bool) -> Co
         names.default_pod_network(settings),
         names.default_project(settings),
         names.ip_fabric_ipam(settings) if forwards else names.pod_ipam(settings),
-        (names.ip_fabric_policy(settings), names.pod_service_policy(settings, names.DEFAULT)),
+        (*names.node_policies(settings), names.pod_service_policy(settings, names.DEFAULT)),
         owner_annotations(settings, SETTINGS, "", settings.cluster),
         forwards=forwards,
         translates=translates,
@@ -94,7 +94,7 @@ def of_services(settings: SettingsRecord) -> ContrailObject:
         names.default_service_network(settings),
         names.default_project(settings),
         names.service_ipam(settings),
-        (names.ip_fabric_policy(settings), default, names.default_service_policy(settings)),
+        (*names.node_policies(settings), default, names.default_service_policy(settings)),
         owner_annotations(settings, SETTINGS, "", settings.cluster),
     )
 
@@ -139,7 +139,7 @@ def connection(settings: SettingsRecord, owner: Known, own_services: Named | Non
 
     `own_services` is the policy to one more service network.
     """
-    policies = [names.ip_fabric_policy(settings), names.default_service_policy(settings)]
+    policies = [*names.node_policies(settings), names.default_service_policy(settings)]
     policies += [own_services] if own_services is not None else []
     return tuple(Link(owner.type, owner.fq_name, p.type, p.fq_name, p.uuid, attr=SEQUENCE) for p in policies)
 
@@ -160,18 +160,18 @@ def _pair(
     Neither is connected with another pod network: nobody reaches in.
     """
     project = names.project(settings, namespace)
-    fabric, default_services = names.ip_fabric_policy(settings), names.default_service_policy(settings)
+    nodes, default_services = names.node_policies(settings), names.default_service_policy(settings)
     addresses = names.ip_fabric_ipam(settings) if forwards else names.pod_ipam(settings)
     return (
         network(
             pods,
             project,
             addresses,
-            (between, fabric, default_services),
+            (between, *nodes, default_services),
             annotations,
             forwards=forwards,
             translates=translates,
         ),
-        network(services, project, names.service_ipam(settings), (between, fabric), annotations),
+        network(services, project, names.service_ipam(settings), (between, *nodes), annotations),
         policy(settings, between, project, {"network_policy": between.joined}, services.joined, annotations),
     )
