@@ -1,6 +1,7 @@
 """Plays the installer of a simulated Contrail: registers a virtual-router for every Node of the store.
 
-A real deployment registers its own when a compute node is installed; nothing here ever speaks to a real one.
+What it registered goes with its Node, once no machine is left on it. A real deployment registers its own when a compute
+node is installed; nothing here ever speaks to a real one.
 """
 
 from __future__ import annotations
@@ -60,13 +61,20 @@ class Provisioner:
         self._done = {}
 
     def round(self) -> None:
-        """Register what is new or has another address; raises ContrailUnavailable or StoreUnavailable."""
+        """Register what is new or has another address, and remove what has no Node any more.
+
+        Raises ContrailUnavailable or StoreUnavailable.
+        """
         done = self._done
-        for name, body in nodes(self._engine, cluster=self._cluster).items():
+        found = nodes(self._engine, cluster=self._cluster)
+        for name, body in found.items():
             address = internal_address(body)
             if done.get(name) != address:
                 self._register(name, address)
                 done[name] = address
+        for name in [name for name in done if name not in found]:
+            if self._remove(name):
+                done.pop(name, None)
 
     def _run(self) -> None:
         while not self._ended.wait(PERIOD):
@@ -90,7 +98,23 @@ class Provisioner:
         self._expect(answer, name)
         logger.info("registered virtual-router node=%s address=%s", name, address)
 
-    def _send(self, method: str, path: str, body: Mapping[str, Any]) -> requests.Response:
+    def _remove(self, name: str) -> bool:
+        """Whether the virtual-router is gone; one that still has machines is left until the applier has taken them."""
+        asked = {"type": "virtual-router", "fq_name": [PARENT, name]}
+        found = self._send("POST", "/fqname-to-id", asked)
+        if found.status_code == 404:
+            return True
+        self._expect(found, name)
+        path = f"/virtual-router/{found.json()['uuid']}"
+        answer = self._send("GET", f"{path}?fields=virtual_machine_refs")
+        self._expect(answer, name)
+        if answer.json()["virtual-router"].get("virtual_machine_refs"):
+            return False
+        self._expect(self._send("DELETE", path), name)
+        logger.info("removed virtual-router node=%s", name)
+        return True
+
+    def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> requests.Response:
         try:
             return self._session.request(method, self._api + path, json=body, timeout=TIMEOUT)
         except requests.RequestException as error:

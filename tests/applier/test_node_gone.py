@@ -1,0 +1,113 @@
+"""What is left in Contrail when a Node goes: nothing of ours, in whatever order it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import text
+
+from schemas.events import Op
+from simulators.contrail.server import ContrailSimulator
+from simulators.contrail.state import State
+from tests.applier.desired import DesiredStore
+from tests.applier.running import applying, until, until_applied
+from tests.translator.facts import gone, namespace, node, pod
+from tests.translator.world import World
+from translator.postgres import PostgresStore
+
+pytestmark = pytest.mark.postgres
+
+ROUTERS = {"first": "192.0.2.1", "second": "192.0.2.2", "third.example.com": "192.0.2.3", "fourth": "192.0.2.4"}
+"""As they are registered: the third Node is found by its address only."""
+NODES = {name.partition(".")[0]: address for name, address in ROUTERS.items()}
+GLOBAL = "default-global-system-config"
+
+
+@pytest.fixture
+def contrail() -> Iterator[ContrailSimulator]:
+    with ContrailSimulator(nodes=ROUTERS) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def world(store: DesiredStore) -> Iterator[World]:
+    """A translator over the applier's store, with a pod on each of four nodes."""
+    backend = PostgresStore(store.engine, "k8s")
+    made = World(backend, with_settings=True)
+    made.tell(namespace(), *(node(name, address=address) for name, address in NODES.items()))
+    made.tell(*(pod(f"on-{name}", node=name) for name in NODES))
+    yield made
+    backend.close()
+
+
+def routed(contrail: ContrailSimulator) -> dict[str, list[str]]:
+    """Machines by the virtual-routers that refer to any."""
+    routers = contrail.objects("virtual-router")
+    found = {r["fq_name"][-1]: [ref["to"][-1] for ref in r.get("virtual_machine_refs") or ()] for r in routers}
+    return {name: machines for name, machines in found.items() if machines}
+
+
+def links(store: DesiredStore) -> dict[str, tuple[str, str]]:
+    """Status and reason of each link from a virtual-router, by its Node."""
+    states = [s for s in store.states().values() if s.fq_name.startswith("virtual-router:")]
+    return {state.fq_name.split(":")[2]: (state.status, state.reason) for state in states}
+
+
+def router_gone(contrail: ContrailSimulator, name: str) -> None:
+    """A person deletes a virtual-router, whatever refers to it."""
+
+    def remove(state: State) -> None:
+        found = state.named("virtual-router", (GLOBAL, name))
+        assert found is not None
+        state.remove(found)
+
+    contrail.ask(remove)
+
+
+def test_no_reference_is_left_on_the_router_of_a_node_that_is_gone_in_whatever_order(
+    world: World, store: DesiredStore, contrail: ContrailSimulator
+) -> None:
+    leave = {name: node(name, 5, op=Op.DELETE) for name in NODES}
+    ends = {name: gone(f"on-{name}", 6) for name in NODES}
+    with applying(store, contrail):
+        until_applied(store)
+        assert routed(contrail) == {name: [f"k8s__shop__on-{name.partition('.')[0]}"] for name in ROUTERS}
+        router_gone(contrail, "fourth")
+        world.tell(ends["first"])
+        world.tell(leave["second"], leave["third"], leave["fourth"])  # with their pods still bound to them
+        until(lambda: "on-first" not in str(routed(contrail)))
+        world.tell(leave["first"])
+        world.tell(ends["second"], ends["third"], ends["fourth"])
+        until(lambda: not store.unfinished() and not links(store), told=store.unfinished)
+    assert routed(contrail) == {}
+    assert contrail.count("virtual-machine") == 0 and contrail.count("instance-ip") == 0
+
+
+def test_a_node_that_comes_back_has_the_pods_that_stayed(
+    world: World, store: DesiredStore, contrail: ContrailSimulator
+) -> None:
+    with applying(store, contrail):
+        until_applied(store)
+        before = routed(contrail)
+        for name in NODES:
+            world.tell(node(name, 5, op=Op.DELETE))
+        world.tell(*(node(name, 6, address=address) for name, address in NODES.items()))
+        until_applied(store)
+        assert routed(contrail) == before
+
+
+def test_a_link_from_a_router_that_is_gone_waits_while_its_pod_is_there_and_ends_with_it(
+    world: World, store: DesiredStore, contrail: ContrailSimulator
+) -> None:
+    with applying(store, contrail):
+        until_applied(store)
+        router_gone(contrail, "fourth")
+        world.tell(node("fourth", 5, op=Op.DELETE), pod("late", 6, node="fourth"))
+        status, reason = until(lambda: [each for each in links(store).values() if each[1]])[0]
+        assert (status, reason) == ("blocked", "virtual-router of node fourth is not registered in Contrail")
+        with store.engine.begin() as connection:  # as after hours of waiting
+            connection.execute(text("UPDATE apply_state SET attempts = 500 WHERE status = 'blocked'"))
+        world.tell(gone("late", 7), gone("on-fourth", 7))
+        until_applied(store)
+        assert "fourth" not in links(store)
