@@ -15,6 +15,12 @@ from itertools import pairwise
 
 from applier.rows import Edge, Neighbour, Row
 
+_SHARED = {
+    "firewall-rule": frozenset({"firewall-policy"}),
+    "tag": frozenset({"virtual-machine-interface", "project"}),
+}
+"""Types that come and go while what refers to them stays, by those that do."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -68,6 +74,7 @@ def plan(
     for edge in sorted(edges, key=lambda edge: (edge.from_uuid, edge.to_uuid)):
         _follow(edge, by_uuid, others, held, draft)
     _free_names(by_uuid, others, held, draft)
+    _let_go(by_uuid, draft)
     order = _order(by_uuid, draft)
     return _result(order, by_uuid, draft)
 
@@ -104,6 +111,16 @@ def _free_names(rows: dict[str, Row], others: dict[str, Neighbour], held: Collec
         if not row.absent and not row.in_place:
             for holder in leaving.get((row.type, row.fq_name), ()):
                 _require(draft, row, holder, rows, held, f"waits until the earlier {holder.label} is deleted")
+
+
+def _let_go(rows: dict[str, Row], draft: _Draft) -> None:
+    """What others of its kind may still refer to goes after their writes: no edge tells any more which of them do."""
+    holders = {
+        type_: [row for row in rows.values() if row.in_place and row.type in by] for type_, by in _SHARED.items()
+    }
+    for row in rows.values():
+        if row.absent and row.type in _SHARED:
+            draft.after[row.uuid].update(holder.uuid for holder in holders[row.type])
 
 
 def _require(

@@ -64,8 +64,10 @@ def given(case: dict[str, Any]) -> tuple[Resource, View]:
         resources[key_of(*absent.split("/"))] = None
     subject = resources[Key(case["translate"])]
     assert subject is not None
-    listed: dict[Key, tuple[Resource, ...]] = {list_key(kind, subject.namespace): () for kind in BODY_OF_KIND}
-    for found in sorted(filter(None, resources.values()), key=lambda each: (each.namespace, each.name)):
+    known = [each for each in resources.values() if each is not None]
+    spaces = {None, *(each.home for each in known)}
+    listed: dict[Key, tuple[Resource, ...]] = {list_key(kind, space): () for kind in BODY_OF_KIND for space in spaces}
+    for found in sorted(known, key=lambda each: (each.namespace, each.name)):
         for key in list_keys(found.key):
             listed[key] = (*listed.get(key, ()), found)
     return subject, View(settings, resources, listed)

@@ -75,6 +75,6 @@ def test_case_33_pods_without_an_interface() -> None:
         assert has_interface(pod(phase=phase).body)  # type: ignore[arg-type]
 
 
-def test_labels_and_readiness_change_nothing() -> None:
-    plain = translate(pod(), view_of())
-    assert translate(pod(labels={"app": "web"}, ready=True, pod_ips=["10.1.1.1"], phase="Running"), view_of()) == plain
+def test_readiness_and_labels_that_every_pod_has_for_itself_change_nothing() -> None:
+    plain, own = translate(pod(), view_of()), {"pod-template-hash": "5d9c", "controller-revision-hash": "1"}
+    assert translate(pod(labels=own, ready=True, pod_ips=["10.1.1.1"], phase="Running"), view_of()) == plain

@@ -19,6 +19,7 @@ from schemas.records import SettingsRecord
 from translator.translate import names
 from translator.translate.names import Known, Named
 from translator.translate.owner import owner_annotations
+from translator.translate.tags import Worn
 
 
 class Plug(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
@@ -67,15 +68,15 @@ def require_inside(label: str, asked: Sequence[str], subnets: Sequence[str]) -> 
 
 @lru_cache(maxsize=4096)
 def of_pod(
-    settings: SettingsRecord, namespace: str, name: str, uid: str, plugs: tuple[Plug, ...]
+    settings: SettingsRecord, namespace: str, name: str, uid: str, plugs: tuple[Plug, ...], worn: Worn
 ) -> tuple[ContrailObject, ...]:
     """The machine, then each interface with its addresses.
 
-    What follows from the pod's identity and networks; kept, because most events of its life change neither.
+    What follows from the pod's identity, networks and tags; kept, because most events of its life change neither.
     """
     objects = [_machine(settings, namespace, name, uid)]
     for place, each in enumerate(plugs):
-        interface = _interface(settings, namespace, name, objects[0], each, f"{place}/{len(plugs)}")
+        interface = _interface(settings, namespace, name, objects[0], each, worn, f"{place}/{len(plugs)}")
         objects.append(interface)
         for family, address in each.addresses:
             objects.append(_address(settings, namespace, name, uid, interface, each, family, address))
@@ -96,7 +97,7 @@ def _machine(settings: SettingsRecord, namespace: str, name: str, uid: str) -> C
 
 
 def _interface(
-    settings: SettingsRecord, namespace: str, name: str, machine: ContrailObject, wanted: Plug, index: str
+    settings: SettingsRecord, namespace: str, name: str, machine: ContrailObject, wanted: Plug, worn: Worn, index: str
 ) -> ContrailObject:
     named = names.pod_interface(settings, namespace, name, machine.uuid, wanted.network, wanted.name)
     # The CNI finds its interfaces by these; the agent renders them, so no ':', '{', '}' or '"' in values. The first
@@ -119,6 +120,7 @@ def _interface(
             names.default_security_group(settings, namespace).reference(),
             _named(machine).reference(),
             wanted.network.reference(),
+            *worn.references,
         ),
         names.project(settings, namespace).uuid,
     )

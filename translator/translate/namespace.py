@@ -13,8 +13,9 @@ from schemas.errors import TranslationError
 from schemas.events import ChangeEvent
 from schemas.identity import mac_of, object_uuid
 from schemas.records import NamespaceRecord, SettingsRecord
+from translator.policy import compile as policy
 from translator.resource import Resource
-from translator.translate import annotated, names, networks
+from translator.translate import annotated, names, networks, tags
 from translator.translate.membership import forwarding, is_isolated, label_of
 from translator.translate.names import Foreign, Named
 from translator.translate.owner import owner_annotations
@@ -31,14 +32,16 @@ _ROUTER_PORT = "network:router_interface"
 
 
 def translate(namespace: Resource, view: View) -> tuple[Desired, ...]:
-    """Project, default security group, the networks of an isolated namespace, and its router."""
+    """Project, default security group, tags, an isolated namespace's networks, its router, its policies' rules."""
     held = cast(NamespaceRecord, namespace.body).annotations
     external = annotated.network(label_of(namespace), held, annotated.EXTERNAL_NETWORK)
     return (
         *_project(view.settings, namespace),
         _security_group(view.settings, namespace.name),
+        *_tags(view.settings, namespace),
         *_networks(view.settings, namespace),
         *(() if external is None else _router(view.settings, namespace.name, external)),
+        *policy.translate(namespace, view),
     )
 
 
@@ -64,7 +67,19 @@ def _project(settings: SettingsRecord, namespace: Resource) -> tuple[ContrailObj
     if not isinstance(project, Named):
         return ()
     marks = owner_annotations(settings, "Namespace", name, name, k8s_uuid=namespace.uid)
-    return (ContrailObject(project.type, project.fq_name, project.uuid, names.DOMAIN, {"annotations": marks}),)
+    properties: dict[str, Json] = {"annotations": marks}
+    worn = tags.of_namespace(settings, cast(NamespaceRecord, namespace.body).labels).references
+    return (ContrailObject(project.type, project.fq_name, project.uuid, names.DOMAIN, properties, worn),)
+
+
+def _tags(settings: SettingsRecord, namespace: Resource) -> tuple[ContrailObject, ...]:
+    """Tags that the namespace's pods refer to, and those of its labels, which the project has for all of them."""
+    cluster, name = settings.cluster, namespace.name
+    return (
+        tags.tag_object(settings, f"{cluster}.{name}", tags.APPLICATION),
+        tags.tag_object(settings, tags.namespace_text(cluster, name)),
+        *tags.of_namespace(settings, cast(NamespaceRecord, namespace.body).labels).objects,
+    )
 
 
 def _security_group(settings: SettingsRecord, name: str) -> ContrailObject:

@@ -13,12 +13,13 @@ from typing import cast
 from schemas.contrail.objects import ContrailObject, Link
 from schemas.errors import TranslationError
 from schemas.events import ChangeEvent
-from schemas.records import NodeRecord, PodRecord
+from schemas.records import NamespaceRecord, NodeRecord, PodRecord
 from translator.notice import Outcome
 from translator.resource import Resource
-from translator.translate import annotated, attachment, names, selection, service_chain_pods
+from translator.translate import annotated, attachment, names, selection, service_chain_pods, tags
 from translator.translate.interface import Plug, of_pod, plug, require_inside
 from translator.translate.membership import Membership, label_of, pod_membership
+from translator.translate.names import Named
 from translator.translate.selection import Selection
 from translator.translate.service_chain_pods import Duty
 from translator.view import View
@@ -44,9 +45,24 @@ def translate(pod: Resource, view: View) -> tuple[Outcome, ...]:
     member = pod_membership(pod, namespace, view)
     plugs = _plugs(pod, member, view)
     duty = service_chain_pods.duty(pod, plugs, view) if len(plugs) > 1 else Duty(plugs)
-    objects = of_pod(view.settings, pod.namespace, pod.name, pod.uid, duty.plugs)
+    inherited = cast(NamespaceRecord, namespace.body).labels if view.settings.project else {}
+    worn = tags.of_pod(view.settings, pod.namespace, record.labels, inherited)
+    objects = of_pod(view.settings, pod.namespace, pod.name, pod.uid, duty.plugs, worn)
     link = (_link(objects[0], record.node_name, view),) if record.node_name else ()
-    return (*objects, *link, *member.shared, *duty.more)
+    return (*objects, *link, *member.shared, *duty.more, *worn.objects)
+
+
+def interfaces(pod: Resource, view: View) -> tuple[Named, ...]:
+    """The interfaces that the pod's translation gives it, by name; none where that gives none, or fails."""
+    namespace = view.get("Namespace", "", pod.namespace)
+    if namespace is None or not has_interface(cast(PodRecord, pod.body)):
+        return ()
+    try:
+        plugs = _plugs(pod, pod_membership(pod, namespace, view), view)
+    except TranslationError:
+        return ()
+    names_of = (names.pod_interface(view.settings, pod.namespace, pod.name, pod.uid, p.network, p.name) for p in plugs)
+    return tuple(names_of)
 
 
 def require_well_formed(event: ChangeEvent) -> None:

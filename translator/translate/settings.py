@@ -3,20 +3,24 @@
 One default project; three IPAMs with flat subnets, which the networks share; the pod and the service network;
 three network-policies that connect pods with services and both with the underlay; one Link that puts the
 underlay's network under its policy. Contrail makes the underlay's network itself: we only add our reference. An Entry
-for each pool of ports that pods are translated to: one of the cluster's own, as nodes take equal pools for one.
+for each pool of ports that pods are translated to: one of the cluster's own, as nodes take equal pools for one. And
+what the rules of every namespace name: the tag of all pods, the addresses of all nodes.
 """
 
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import cast
 
 from schemas.contrail.objects import ContrailObject, Desired, Entry, Json, Link, joined
 from schemas.contrail.port_pools import port_pool
 from schemas.errors import TranslationError
-from schemas.records import SettingsRecord
+from schemas.records import NodeRecord, SettingsRecord
+from translator.policy import emit
 from translator.resource import SETTINGS, Resource
-from translator.translate import names, networks
+from translator.translate import names, nested, networks, tags
 from translator.translate.names import Named
 from translator.translate.owner import owner_annotations
 from translator.view import View
@@ -33,7 +37,10 @@ def translate(resource: Resource, view: View) -> tuple[Desired, ...]:
         networks.of_pods(settings, forwards=forwards, translates=settings.ip_fabric_snat and not forwards),
         networks.of_services(settings),
         *_policies(settings),
+        tags.tag_object(settings, tags.pod_text(settings.cluster)),
+        emit.node_group(settings, _node_addresses(view)),
         Link(names.NETWORK, names.IP_FABRIC, fabric.type, fabric.fq_name, fabric.uuid, attr=networks.SEQUENCE),
+        *nested.underlay(settings),
         *(_pool(settings, text) for text in settings.port_translation_pools),
     )
 
@@ -44,6 +51,14 @@ def _project(settings: SettingsRecord) -> tuple[ContrailObject, ...]:
     if not isinstance(project, Named):
         return ()
     return (ContrailObject(project.type, project.fq_name, project.uuid, names.DOMAIN, _marked(settings)),)
+
+
+def _node_addresses(view: View) -> Iterator[str]:
+    """All IP addresses of all nodes: what comes from them, or goes there, no policy of a namespace stops."""
+    for node in view.list("Node"):
+        for each in cast(NodeRecord, node.body).addresses:
+            with suppress(ValueError):  # names of the node
+                yield str(ipaddress.ip_address(each.address))
 
 
 def _marked(settings: SettingsRecord, **properties: Json) -> dict[str, Json]:

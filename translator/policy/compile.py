@@ -1,0 +1,50 @@
+"""NetworkPolicies of a namespace to what shall be in Contrail because of them (pure).
+
+Asks for pods and other namespaces only where a policy cannot be said in labels (census.py): then, and only then, the
+namespace is translated again with each pod or namespace that it asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from schemas.contrail.objects import Desired
+from translator.policy import admin, emit
+from translator.policy.census import Census, Members
+from translator.policy.heads import heads
+from translator.policy.model import Head, Rule
+from translator.policy.place import Place, place_of
+from translator.policy.product import rules_of
+from translator.resource import Resource
+from translator.view import View
+
+
+class Firewall(msgspec.Struct, frozen=True, gc=False):
+    """The compiled policies of a namespace: both heads, the list that comes of them, and who carries which tag."""
+
+    place: Place
+    egress: Head
+    ingress: Head
+    rules: tuple[Rule, ...]
+    members: Members
+
+
+def compiled(namespace: Resource, policies: Sequence[Resource], view: View) -> Firewall | None:
+    """The list of the namespace; None where no policy isolates anything: then nothing is enforced at all."""
+    place, census = place_of(namespace, view.settings), Census(namespace, view)
+    egress, ingress = heads(policies, admin.concern(namespace, view), census, place)
+    if not egress and not ingress:
+        return None
+    return Firewall(place, egress, ingress, rules_of(egress, ingress, place.own), census.members)
+
+
+def translate(namespace: Resource, view: View) -> tuple[Desired, ...]:
+    """Objects and links of the namespace's policies."""
+    found = compiled(namespace, view.list("NetworkPolicy", namespace.name), view)
+    if found is None:
+        return ()
+    used = {text for each in found.rules for end in (each.source, each.target) for text in end.tags}
+    links = [link for text in sorted(used & found.members.keys()) for link in found.members[text].values()]
+    return (*emit.policy_set(view.settings, namespace.name, found.rules), *links)

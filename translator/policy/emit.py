@@ -1,0 +1,145 @@
+"""The list of a namespace as Contrail objects (pure).
+
+One policy set, bound to the namespace's interfaces by its application tag; in it one policy; in that all rules in
+their order. A rule is named by what it says, so no rule ever changes: an update is new rules, one write of the policy,
+and the end of the old rules. What a rule names in its endpoints is there before it, and goes after it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from schemas.contrail.objects import ContrailObject, FqName, Json
+from schemas.identity import object_uuid
+from schemas.records import SettingsRecord
+from translator.policy.model import ANY_SERVICE, NODES, Endpoint, Rule, Service
+from translator.resource import SETTINGS
+from translator.translate import tags
+from translator.translate.names import Named
+from translator.translate.owner import owner_annotations
+
+MANAGEMENT = "default-policy-management"
+PARENT = "policy-management"
+POLICY_SET = "application-policy-set"
+POLICY = "firewall-policy"
+RULE = "firewall-rule"
+GROUP = "address-group"
+_NOBODY = ("127.0.0.1/32",)
+"""What the group of node addresses holds while there is no node: an address that no packet has."""
+
+_ENCODE = msgspec.json.Encoder(order="sorted").encode
+
+
+def node_group(settings: SettingsRecord, addresses: Iterable[str]) -> ContrailObject:
+    """The addresses of all nodes."""
+    prefixes = sorted(f"{each}/{128 if ':' in each else 32}" for each in set(addresses)) or list(_NOBODY)
+    marks = owner_annotations(settings, SETTINGS, "", settings.cluster)
+    return _group(_named(settings, GROUP, "nodes"), prefixes, marks)
+
+
+def policy_set(settings: SettingsRecord, namespace: str, rules: tuple[Rule, ...]) -> tuple[ContrailObject, ...]:
+    """All objects of the list: tags and groups that rules name, rules, policy, policy set."""
+    marks = owner_annotations(settings, "Namespace", namespace, namespace)
+    firewall = _Firewall(settings, namespace, marks)
+    made = [firewall.rule(each) for each in rules]
+    policy = _named(settings, POLICY, namespace)
+    references = [
+        Named(each.type, each.fq_name, each.uuid).reference({"sequence": f"{number:05d}.0"})
+        for number, each in enumerate(made)
+    ]
+    bound = tags.application(settings, namespace)
+    above = _named(settings, POLICY_SET, namespace)
+    return (
+        *firewall.named_objects(rules),
+        *made,
+        ContrailObject(policy.type, policy.fq_name, policy.uuid, PARENT, {"annotations": marks}, tuple(references)),
+        ContrailObject(
+            above.type,
+            above.fq_name,
+            above.uuid,
+            PARENT,
+            {"annotations": marks},
+            (policy.reference({"sequence": "00000.0"}), bound.reference()),
+        ),
+    )
+
+
+class _Firewall:
+    """Objects of one namespace."""
+
+    def __init__(self, settings: SettingsRecord, namespace: str, marks: dict[str, Json]) -> None:
+        self._settings = settings
+        self._namespace = namespace
+        self._marks = marks
+
+    def rule(self, rule: Rule) -> ContrailObject:
+        """The rule, named by what it says."""
+        digest = hashlib.sha256(_ENCODE(rule)).hexdigest()[:32]
+        named = _named(self._settings, RULE, f"{self._namespace}__{digest}")
+        properties: dict[str, Json] = {
+            "annotations": self._marks,
+            "action_list": {"simple_action": "pass" if rule.passes else "deny"},
+            "direction": ">",
+            "endpoint_1": self._endpoint(rule.source),
+            "endpoint_2": self._endpoint(rule.target),
+            # Said outright: left out, the API fills in that both ends must have the same application.
+            "match_tags": {"tag_list": []},
+            "service": _service(rule.service),
+        }
+        needs = sorted({uuid for end in (rule.source, rule.target) for uuid in self._needs(end)})
+        return ContrailObject(named.type, named.fq_name, named.uuid, PARENT, properties, needs=tuple(needs))
+
+    def named_objects(self, rules: tuple[Rule, ...]) -> Iterator[ContrailObject]:
+        """Tags and groups in the rules' endpoints, each once; the nodes' group is the settings'."""
+        ends = dict.fromkeys(end for each in rules for end in (each.source, each.target))
+        for text in sorted({text for end in ends for text in end.tags}):
+            yield tags.tag_object(self._settings, text)
+        for end in ends:
+            if len(end.prefixes) > 1:
+                yield _group(self._group_named(end), list(end.prefixes), self._marks)
+
+    def _endpoint(self, end: Endpoint) -> dict[str, Json]:
+        if end.tags:
+            return {"tags": [f"{tags.LABEL}={text}" for text in end.tags]}
+        if end == NODES or len(end.prefixes) > 1:
+            return {"address_group": self._group_named(end).joined}
+        if end.prefixes:
+            return {"subnet": _subnet(end.prefixes[0])}
+        return {"any": True}
+
+    def _needs(self, end: Endpoint) -> list[str]:
+        if end == NODES or len(end.prefixes) > 1:
+            return [self._group_named(end).uuid]
+        return [tags.named(self._settings.cluster, text).uuid for text in end.tags]
+
+    def _group_named(self, end: Endpoint) -> Named:
+        if end == NODES:
+            return _named(self._settings, GROUP, "nodes")
+        digest = hashlib.sha256(_ENCODE(end.prefixes)).hexdigest()[:32]
+        return _named(self._settings, GROUP, f"{self._namespace}__{digest}")
+
+
+def _named(settings: SettingsRecord, type_: str, rest: str) -> Named:
+    fq_name: FqName = (MANAGEMENT, f"{settings.cluster}__{rest}")
+    return Named(type_, fq_name, object_uuid(settings.cluster, type_, ":".join(fq_name)))
+
+
+def _group(named: Named, prefixes: list[str], marks: dict[str, Json]) -> ContrailObject:
+    properties: dict[str, Json] = {
+        "annotations": marks,
+        "address_group_prefix": {"subnet": [_subnet(each) for each in prefixes]},
+    }
+    return ContrailObject(named.type, named.fq_name, named.uuid, PARENT, properties)
+
+
+def _subnet(cidr: str) -> dict[str, Json]:
+    prefix, _, length = cidr.partition("/")
+    return {"ip_prefix": prefix, "ip_prefix_len": int(length)}
+
+
+def _service(service: Service) -> dict[str, Json]:
+    ports = service if service.protocol != ANY_SERVICE.protocol else ANY_SERVICE
+    return {"protocol": ports.protocol, "dst_ports": {"start_port": ports.low, "end_port": ports.high}}
