@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-WATCHED = ("Namespace", "Node", "Pod")
-"""Kinds that something is translated from: listed whole, before a followed cluster counts as read."""
+WATCHED = ("Namespace", "Node", "Pod", "Service", "EndpointSlice")
+"""Kinds of every cluster that something is translated from: listed whole, before a followed cluster counts as read.
+
+So is every other kind whose listing has begun: those that a CRD brings are not in every cluster.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +90,10 @@ class Reading:
         return all(self.next_offsets.get(partition, 0) >= end for partition, end in ends.items())
 
     def listed(self, partitions: int) -> bool:
-        """Whether every watched kind was listed whole in every partition."""
+        """Whether every watched kind, and every kind that was begun, was listed whole in every partition."""
         return all(
             self.snapshots.get(kind, {}).get(partition) == "streaming"
-            for kind in WATCHED
+            for kind in {*WATCHED, *self.snapshots}
             for partition in range(partitions)
         )
 

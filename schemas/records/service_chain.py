@@ -22,8 +22,8 @@ class ChainNetwork(msgspec.Struct, frozen=True, kw_only=True):
 class ChainService(msgspec.Struct, frozen=True, kw_only=True):
     """One service: pods of the chain's namespace that share its traffic.
 
-    `mode` is in-network, in-network-nat or transparent. The interfaces are names inside the pods; '' stands for the
-    one in the network of that side.
+    `mode` is in-network, in-network-nat or transparent. The interfaces are names inside the pods, of those in the
+    network of that side; '' stands for the first of them.
     """
 
     name: str
@@ -43,7 +43,7 @@ class ChainPort(msgspec.Struct, frozen=True, kw_only=True):
 class ChainTraffic(msgspec.Struct, frozen=True, kw_only=True):
     """What goes through the chain: `protocol` any, TCP, UDP, SCTP or ICMP; no ports is every port.
 
-    `direction` is both, or left-to-right for connections that begin on the left side.
+    `direction` is both, or left-to-right for what the left side sends, without a way back.
     """
 
     protocol: str = "any"

@@ -9,7 +9,7 @@ from typing import TypeVar
 import pytest
 
 from console.observer import QUIET_SECONDS, Look, Observer, Sources
-from console.snapshot import Counts, Reading, Snapshot
+from console.snapshot import WATCHED, Counts, Reading, Snapshot
 from schemas.errors import BusUnavailable, StoreUnavailable
 
 T = TypeVar("T")
@@ -134,3 +134,12 @@ def test_there_is_a_first_look_when_it_has_started(world: World) -> None:
     observer = world.observer().start()
     observer.stop()
     assert observer.latest.snapshot == DONE
+
+
+def test_a_cluster_counts_as_read_once_every_kind_that_was_begun_is_listed() -> None:
+    """Those that every cluster has must be begun, too; those that a CRD brings may never be."""
+    done = {kind: {0: "streaming"} for kind in WATCHED}
+    assert Reading({}, done).listed(1)
+    assert not Reading({}, {kind: state for kind, state in done.items() if kind != "Service"}).listed(1)
+    assert not Reading({}, {**done, "ServiceChain": {0: "listing"}}).listed(1)
+    assert not Reading({}, done).listed(2)

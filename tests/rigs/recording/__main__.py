@@ -40,34 +40,35 @@ def main() -> int:
     parser.add_argument("directory", nargs="?", type=Path, default=SHIPPED)
     directory: Path = parser.parse_args().directory
     if reason := unavailable():
-        _say(f"cannot record: {reason}")
+        say(f"cannot record: {reason}")
         return 69
     with tempfile.TemporaryDirectory(prefix="recording-") as scratch:
         record(Path(scratch))
         shutil.rmtree(directory / TOPIC, ignore_errors=True)
         count = export_topic(Path(scratch) / "log", TOPIC, directory)
     size = sum(file.stat().st_size for file in directory.rglob("*") if file.is_file())
-    _say(f"{count} events, {size} bytes in {directory}")
+    say(f"{count} events, {size} bytes in {directory}")
     return 0
 
 
 def record(scratch: Path) -> None:
     """Play the story before the watchers, with one restart of theirs; the log is left in `scratch`/log."""
     with KubernetesCluster(Options.whole(nodes=4, pace=PACE)) as cluster, cluster.client() as api:
-        story = Story(api, say=_say)
-        with _watching(cluster, scratch):
+        story = Story(api, say=say)
+        with watching(cluster, scratch):
             for step in (story.install, story.grow, story.update, story.lose_pods, story.report, story.relabel):
                 step()
             story.try_out_and_delete()
             time.sleep(QUIET_SECONDS)
         story.while_nobody_looks()
-        with _watching(cluster, scratch):
+        with watching(cluster, scratch):
             time.sleep(QUIET_SECONDS)
-        _say(f"{len(story.pods())} pods at the end")
+        say(f"{len(story.pods())} pods at the end")
 
 
 @contextmanager
-def _watching(cluster: KubernetesCluster, scratch: Path) -> Iterator[None]:
+def watching(cluster: KubernetesCluster, scratch: Path) -> Iterator[None]:
+    """Our watchers over the cluster, until the block ends; what they publish is in `scratch`/log."""
     stop, health, errors = threading.Event(), Health(), list[BaseException]()
     health.not_ready(BUS, "not started")
 
@@ -100,7 +101,8 @@ def _watching(cluster: KubernetesCluster, scratch: Path) -> Iterator[None]:
         raise errors[0]
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Tell whoever waits what happens."""
     print(f"recording: {text}", file=sys.stderr, flush=True)
 
 

@@ -34,6 +34,11 @@ class Story:
             self._apps.patch_namespaced_deployment_scale(name, "shop", {"spec": {"replicas": replicas}})
         self.settle()
 
+    def scale(self, name: str, namespace: str, replicas: int) -> None:
+        """A Deployment gets that many pods."""
+        self._apps.patch_namespaced_deployment_scale(name, namespace, {"spec": {"replicas": replicas}})
+        self.settle()
+
     def update(self) -> None:
         """Version 1.1 of the catalogue takes the place of 1.0, pod by pod."""
         self._say("rolling update of shop/catalogue")

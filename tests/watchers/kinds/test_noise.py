@@ -177,7 +177,7 @@ def test_case_23_neither_endpoints_nor_leases_are_watched_at_all() -> None:
         ("ingress_class", ("metadata", "annotations"), {}),
         ("network_attachment_definition", ("spec", "config"), "{}"),
         ("replica_set", ("metadata", "labels", "opencontrail.org/name"), "other"),
-        ("service_chain", ("spec", "services", 0, "mode"), "transparent"),
+        ("service_chain", ("spec", "services", 0, "mode"), "in-network"),
         ("node", ("status", "addresses", 0, "address"), "198.18.0.9"),
         ("namespace_isolated", ("metadata", "annotations", "opencontrail.org/isolation"), "false"),
     ],

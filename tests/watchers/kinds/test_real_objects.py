@@ -218,3 +218,18 @@ def test_a_chain_has_its_defaults_from_the_crd_and_columns_for_people(cluster: K
     with _open(cluster.admin, "/apis/opencontrail.org/v1alpha1/namespaces/shop/servicechains", table) as answer:
         columns = [column["name"] for column in json.load(answer)["columnDefinitions"]]
     assert columns == ["Name", "Services", "Ready", "Reason", "Age"]
+
+
+def test_the_api_server_itself_refuses_a_chain_that_goes_on_behind_address_translation(
+    cluster: KubernetesCluster,
+) -> None:
+    ends = {side: {"networkAttachmentDefinition": {"name": side}} for side in ("left", "right")}
+    services = [{"name": name, "mode": "in-network-nat", "podSelector": {}} for name in ("one", "two")]
+    body = {
+        "apiVersion": "opencontrail.org/v1alpha1",
+        "kind": "ServiceChain",
+        "metadata": {"name": "refused"},
+        "spec": {**ends, "services": services},
+    }
+    with pytest.raises(ApiError, match="in-network-nat is for the last service"):
+        cluster.admin.request("POST", f"{ALL['ServiceChain'].discovery_path}/namespaces/shop/servicechains", body)
