@@ -1,0 +1,336 @@
+"""Each construct of NetworkPolicy, and each fault of the original controller, as a table and in cells written down.
+
+`shop` has the pods web (app=web, tier=front, port http=80), db (app=db, port sql=5432) and tool (no labels); `other`
+has web (app=web, http=8080) and db (app=db, team=x). Their namespaces have team=x and team=y; m1 is a node.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from schemas.records import ContainerPort, PolicyPeer, PolicyPort
+from tests.policy.building import (
+    ALL,
+    block,
+    expressed,
+    labelled,
+    namespace,
+    node,
+    pod,
+    pods,
+    policy,
+    port,
+    rule,
+    shop,
+)
+from tests.policy.cluster import Cluster
+from tests.policy.holding import means
+from tests.translator.facts import SETTINGS
+
+DB, WEB = labelled(app="db"), labelled(app="web")
+OUT, OUT6 = "203.0.113.7", "2001:db8::7"
+
+
+def into_db(*peers: PolicyPeer, ports: tuple[PolicyPort, ...] = (), cluster: Cluster | None = None) -> Cluster:
+    """The shop with a policy that lets these peers reach its db on these ports."""
+    return policy(cluster or shop(), "shop/in", DB, ingress=(rule(*peers, ports=ports),))
+
+
+def out_of_web(*peers: PolicyPeer, ports: tuple[PolicyPort, ...] = (), cluster: Cluster | None = None) -> Cluster:
+    """The shop with a policy that lets its web reach these peers on these ports."""
+    return policy(cluster or shop(), "shop/out", WEB, egress=(rule(*peers, ports=ports),))
+
+
+def test_without_policies_everything_passes() -> None:
+    means(shop(), yes=["shop/web > shop/db:80", f"{OUT} > shop/db:80", "shop/db >6 other/web:53/UDP"])
+
+
+def test_default_deny_both_ways() -> None:
+    cluster = policy(shop(), "shop/deny", ALL, ingress=(), egress=())
+    no = ["shop/web > shop/db:80", "other/web > shop/db:80", "shop/db > other/web:80", f"shop/db > {OUT}:80"]
+    means(cluster, yes=["other/web > other/db:80", "m1 > shop/db:10250", "shop/db > m1:53/UDP"], no=no)
+
+
+def test_both_directions_must_allow_within_a_namespace_and_across() -> None:
+    cluster = out_of_web(pods(DB), cluster=into_db(pods(WEB)))
+    means(cluster, yes=["shop/web > shop/db:80"], no=["shop/web > shop/tool:80", "shop/tool > shop/db:80"])
+    cluster = out_of_web(pods(of=ALL), cluster=into_db(pods(labelled(app="nobody"))))
+    means(cluster, yes=["shop/web > shop/tool:80", "shop/web > other/db:80"], no=["shop/web > shop/db:80"])
+    cluster = policy(
+        out_of_web(pods(of=labelled(team="y"))), "other/in", DB, ingress=(rule(pods(of=labelled(team="x"))),)
+    )
+    means(cluster, yes=["shop/web > other/db:80", "shop/tool > other/db:1"], no=["other/web > other/db:80"])
+
+
+def test_an_egress_rule_of_the_source_does_not_open_the_target() -> None:
+    """The original's list is of the flow: its first match let an egress rule override the target's isolation."""
+    cluster = policy(out_of_web(pods(DB)), "shop/closed", DB, ingress=())
+    means(cluster, no=["shop/web > shop/db:80"])
+
+
+def test_policies_are_additive() -> None:
+    cluster = policy(
+        into_db(pods(WEB)), "shop/too", ALL, ingress=(rule(pods(of=labelled(team="y")), ports=(port(1),)),)
+    )
+    means(
+        cluster,
+        yes=["shop/web > shop/db:9", "other/db > shop/db:1"],
+        no=["other/db > shop/db:2", "shop/db > shop/web:1"],
+    )
+
+
+def test_several_rules_of_a_direction_add_up() -> None:
+    """The original gave egress rules one name, and the last replaced the others."""
+    rules = (rule(pods(DB), ports=(port(5432),)), rule(block("203.0.113.0/24"), ports=(port(443),)))
+    cluster = policy(shop(), "shop/out", WEB, egress=rules)
+    yes = ["shop/web > shop/db:5432", f"shop/web > {OUT}:443"]
+    means(cluster, yes=yes, no=["shop/web > shop/db:443", f"shop/web > {OUT}:5432", "shop/web > shop/tool:443"])
+
+
+def test_peers_of_a_rule_are_alternatives_and_selectors_of_a_peer_are_not() -> None:
+    either = into_db(pods(labelled(tier="front")), pods(of=labelled(team="y")))
+    means(either, yes=["shop/web > shop/db:1", "other/db > shop/db:1"], no=["shop/tool > shop/db:1"])
+    both = into_db(pods(WEB, labelled(team="y")))
+    means(both, yes=["other/web > shop/db:1"], no=["shop/web > shop/db:1", "other/db > shop/db:1"])
+
+
+def test_a_namespaces_label_is_not_a_pods_nor_the_other_way_round() -> None:
+    """The original had one space of tags: pod other/db has the label that selects namespaces."""
+    means(into_db(pods(of=labelled(team="x"))), yes=["shop/web > shop/db:1"], no=["other/db > shop/db:1"])
+    means(into_db(pods(labelled(team="y"), ALL)), no=["other/web > shop/db:1", "other/db > shop/db:1"])
+
+
+def test_labels_with_slashes_capitals_and_empty_values() -> None:
+    """The original replaced '/' in peers and not in what a policy selects, and could not match keys with capitals."""
+    cluster = pod(shop(), "shop/odd", app__kubernetes_io="x", Team="A")
+    cluster = cluster.with_("Pod", "shop", "even", pod(cluster, "shop/e", empty="").resources["Pod", "shop", "e"])
+    selected = labelled(app__kubernetes_io="x")
+    cluster = policy(
+        cluster, "shop/in", selected, ingress=(rule(pods(labelled(empty=""))), rule(pods(labelled(Team="B"))))
+    )
+    means(cluster, yes=["shop/even > shop/odd:1"], no=["shop/web > shop/odd:1", "shop/tool > shop/odd:1"])
+    means(
+        into_db(pods(labelled(Team="A")), cluster=cluster), yes=["shop/odd > shop/db:1"], no=["shop/even > shop/db:1"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("wanted", "yes", "no"),
+    [
+        (expressed(("app", "In", ("db", "web"))), ["shop/web", "other/web", "other/db"], ["shop/tool"]),
+        (expressed(("app", "NotIn", ("web",))), ["shop/tool", "other/db"], ["shop/web", "other/web"]),
+        (expressed(("tier", "Exists", ())), ["shop/web"], ["shop/tool", "other/web"]),
+        (expressed(("tier", "DoesNotExist", ())), ["shop/tool", "other/web"], ["shop/web"]),
+        (expressed(("tier", "DoesNotExist", ()), app="web"), ["other/web"], ["shop/web", "shop/tool"]),
+        (expressed(("app", "In", ("web",)), ("app", "NotIn", ("web",))), [], ["shop/web", "shop/tool", "other/web"]),
+        (expressed(("app", "Exists", ()), ("team", "DoesNotExist", ())), ["shop/web", "other/web"], ["other/db"]),
+    ],
+)
+def test_operators_of_peers(wanted: object, yes: list[str], no: list[str]) -> None:
+    """The original used the last value of In, took NotIn for In or for anybody, and ignored the others."""
+    cluster = into_db(pods(wanted, ALL))  # type: ignore[arg-type]
+    means(cluster, yes=[f"{each} > shop/db:1" for each in yes], no=[f"{each} > shop/db:1" for each in no])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "isolated", "free"),
+    [
+        (expressed(("app", "In", ("web", "nobody"))), ["web"], ["db", "tool"]),
+        (expressed(("app", "NotIn", ("web",))), ["db", "tool"], ["web"]),
+        (expressed(("app", "Exists", ())), ["web", "db"], ["tool"]),
+        (expressed(("app", "DoesNotExist", ())), ["tool"], ["web", "db"]),
+        (expressed(("tier", "Exists", ()), app="db"), [], ["web", "db", "tool"]),
+    ],
+)
+def test_operators_of_what_a_policy_selects(wanted: object, isolated: list[str], free: list[str]) -> None:
+    """The original ignored expressions at the top: the policy then selected the whole namespace."""
+    cluster = policy(shop(), "shop/in", wanted, ingress=())  # type: ignore[arg-type]
+    means(cluster, yes=[f"other/web > shop/{e}:1" for e in free], no=[f"other/web > shop/{e}:1" for e in isolated])
+
+
+def test_operators_of_namespaces() -> None:
+    cluster = pod(namespace(shop(), "bare"), "bare/web", app="web")
+    for wanted, yes, no in (
+        (expressed(("team", "In", ("x", "y"))), ["shop/web", "other/db"], ["bare/web"]),
+        (expressed(("team", "NotIn", ("x",))), ["other/db", "bare/web"], ["shop/web"]),
+        (expressed(("team", "Exists", ())), ["shop/web", "other/web"], ["bare/web"]),
+        (expressed(("team", "DoesNotExist", ())), ["bare/web"], ["shop/web", "other/web"]),
+        (labelled(kubernetes_io__metadata_name="bare"), [], []),
+    ):
+        asked = into_db(pods(of=wanted), cluster=cluster)
+        means(asked, yes=[f"{e} > shop/db:1" for e in yes], no=[f"{e} > shop/db:1" for e in no])
+
+
+def test_every_namespace_is_every_pod_and_nobody_outside() -> None:
+    """`namespaceSelector: {}` alone became allow-all in the original, and beside others nothing."""
+    means(into_db(pods(of=ALL)), yes=["shop/web > shop/db:1", "other/db > shop/db:1"], no=[f"{OUT} > shop/db:1"])
+    means(into_db(pods(of=ALL), block("203.0.113.0/24")), yes=["other/db > shop/db:1", f"{OUT} > shop/db:1"])
+
+
+def test_all_pods_of_other_namespaces() -> None:
+    """`namespaceSelector: X` with `podSelector: {}` was restricted to the policy's own namespace in the original."""
+    means(into_db(pods(ALL, labelled(team="y"))), yes=["other/db > shop/db:1"], no=["shop/web > shop/db:1"])
+
+
+def test_ip_blocks_and_what_they_leave_out() -> None:
+    """`except` was a deny rule in the original, before everything else that a policy allowed."""
+    cluster = into_db(block("203.0.0.0/16", "203.0.113.0/29", "203.0.113.128/25"))
+    yes = ["203.0.1.1 > shop/db:1", "203.0.113.8 > shop/db:1"]
+    means(cluster, yes=yes, no=[f"{OUT} > shop/db:1", "203.0.113.200 > shop/db:1", "shop/web > shop/db:1"])
+    both = policy(cluster, "shop/more", DB, ingress=(rule(block("203.0.113.7/32")),))
+    means(both, yes=[f"{OUT} > shop/db:1"], no=["203.0.113.6 > shop/db:1"])
+
+
+def test_ip_blocks_of_both_families() -> None:
+    """An address group's name held the colons of an IPv6 prefix in the original, and was refused."""
+    cluster = into_db(block("2001:db8::/32", "2001:db8:1::/48"))
+    means(cluster, yes=[f"{OUT6} >6 shop/db:1"], no=[f"{OUT} > shop/db:1", "2001:db8:1::1 >6 shop/db:1"])
+    means(into_db(block("0.0.0.0/0")), yes=[f"{OUT} > shop/db:1"], no=[f"{OUT6} >6 shop/db:1"])
+    means(into_db(block("::/0")), no=[f"{OUT} > shop/db:1", "shop/web > shop/db:1"], yes=["shop/web >6 shop/db:1"])
+
+
+def test_ip_blocks_that_cover_pods() -> None:
+    everyone = into_db(block("0.0.0.0/0"))
+    means(everyone, yes=["shop/web > shop/db:1", "other/web > shop/db:1"], no=["shop/web >6 shop/db:1"])
+
+
+def some_of_the_pods(cluster: Cluster) -> Cluster:
+    """Blocks in both directions that cover some of the pods of one namespace."""
+    return out_of_web(block("10.32.0.2/31"), cluster=into_db(block("10.32.0.0/30", "10.32.0.3/32"), cluster=cluster))
+
+
+def test_ip_blocks_in_both_directions_that_cover_some_of_the_pods() -> None:
+    no = ["shop/tool > shop/db:1", "shop/web > other/db:1"]
+    means(some_of_the_pods(shop(SETTINGS)), yes=["shop/web > shop/db:1", "shop/web > shop/tool:1"], no=no)
+
+
+@pytest.mark.xfail(strict=True, reason="blocks of one family, in both directions, between pods of two families")
+def test_ip_blocks_of_one_family_between_pods_of_two() -> None:
+    no = ["shop/tool > shop/db:1", "shop/web > other/db:1", "shop/web >6 shop/db:1"]
+    means(some_of_the_pods(shop()), yes=["shop/web > shop/db:1", "shop/web > shop/tool:1"], no=no)
+
+
+def test_ranges_of_ports() -> None:
+    """`endPort` was ignored in the original."""
+    cluster = into_db(ports=(port(8000, 8010), port(9)))
+    yes = [f"other/web > shop/db:{each}" for each in (8000, 8010, 9)]
+    means(cluster, yes=yes, no=[f"other/web > shop/db:{each}" for each in (7999, 8011, 8, 10)])
+    cut = out_of_web(ports=(port(8005, 65535),), cluster=cluster)
+    means(cut, yes=["shop/web > shop/db:8005"], no=["shop/web > shop/db:8004", "shop/web > shop/db:9"])
+
+
+def test_protocols() -> None:
+    for protocol in ("TCP", "UDP", "SCTP"):
+        cluster = into_db(ports=(port(53, protocol=protocol),))
+        others = {"TCP", "UDP", "SCTP"} - {protocol}
+        no = [f"other/web > shop/db:53/{each}" for each in others]
+        means(cluster, yes=[f"other/web > shop/db:53/{protocol}"], no=[*no, "other/web > shop/db:0/ICMP"])
+    means(into_db(pods(ALL)), yes=["shop/web > shop/db:0/ICMP"], no=["other/web > shop/db:0/ICMP"])
+    every = into_db(ports=(port(0, protocol="UDP"),))
+    means(every, yes=["other/web > shop/db:1/UDP"], no=["other/web > shop/db:1/TCP", "other/web > shop/db:0/ICMP"])
+
+
+def test_named_ports_are_each_pods_own() -> None:
+    """A name was sent to the API as a number in the original, which refused it again and again."""
+    cluster = pod(shop(), "shop/too", ContainerPort(port=81, name="http"), app="web")
+    cluster = pod(cluster, "shop/udp", ContainerPort(port=80, name="http", protocol="UDP"), app="web")
+    closed = policy(cluster, "shop/in", WEB, ingress=(rule(ports=(port("http"),)),))
+    yes = ["shop/db > shop/web:80", "other/db > shop/too:81"]
+    no = ["shop/db > shop/too:80", "other/db > shop/web:81", "shop/db > shop/udp:80", "shop/db > shop/udp:80/UDP"]
+    means(closed, yes=yes, no=no)
+    out = policy(closed, "shop/out", DB, egress=(rule(pods(WEB, ALL), ports=(port("http"),)),))
+    means(
+        out,
+        yes=["shop/db > shop/too:81", "shop/db > other/web:8080"],
+        no=["shop/db > other/web:80", "shop/db > shop/udp:80"],
+    )
+
+
+def test_enforcement_holds_in_networks_of_a_namespace_and_of_an_app() -> None:
+    cluster = namespace(shop(), "own", isolated=True, team="z")
+    cluster = pod(pod(cluster, "own/web", app="web"), "own/db", app="db", opencontrail_org__name="store")
+    cluster = policy(cluster, "own/in", DB, ingress=(rule(pods(WEB)), rule(pods(of=labelled(team="x")))))
+    means(cluster, yes=["own/web > own/db:1", "shop/tool > own/db:1"], no=["other/web > own/db:1", f"{OUT} > own/db:1"])
+    means(
+        into_db(pods(of=labelled(team="z")), cluster=cluster), yes=["own/web > shop/db:1"], no=["other/web > shop/db:1"]
+    )
+
+
+def test_nodes_and_pods_of_the_host_are_never_cut_off() -> None:
+    cluster = node(policy(shop(), "shop/deny", ALL, ingress=(), egress=()), "m2", "192.168.7.2")
+    cluster = pod(cluster, "shop/host", host=True)
+    means(cluster, yes=["m1 > shop/db:1", "m2 > shop/web:10250", "shop/web > m2:443"], no=["192.168.7.3 > shop/web:1"])
+
+
+def test_a_policy_for_a_namespace_that_is_unknown_is_nothing_yet() -> None:
+    means(policy(shop(), "nowhere/deny", ALL, ingress=(), egress=()), yes=["shop/web > other/db:1"])
+
+
+def test_one_project_for_all_namespaces() -> None:
+    cluster = out_of_web(pods(of=labelled(team="y")), cluster=into_db(pods(WEB)))
+    one = replace(cluster, settings=msgspec.structs.replace(cluster.settings, project="all"))
+    means(one, yes=["shop/web > other/db:1"], no=["shop/web > shop/db:1", "shop/tool > shop/db:1"])
+
+
+# Case 60, clause by clause: selector edge cases.
+
+
+def test_case_60_empty_null_and_absent_selectors() -> None:
+    means(policy(shop(), "shop/in", ALL, ingress=()), no=["other/web > shop/tool:1"])
+    means(into_db(PolicyPeer(pod_selector=ALL)), yes=["shop/tool > shop/db:1"], no=["other/web > shop/db:1"])
+    means(into_db(PolicyPeer(namespace_selector=ALL)), yes=["other/web > shop/db:1"], no=[f"{OUT} > shop/db:1"])
+    means(into_db(PolicyPeer(pod_selector=ALL, namespace_selector=ALL)), yes=["other/web > shop/db:1"])
+
+
+@pytest.mark.parametrize("operator", ["In", "NotIn", "Exists", "DoesNotExist"])
+def test_case_60_every_operator_on_both_sides_at_once(operator: str) -> None:
+    values = ("web",) if operator in ("In", "NotIn") else ()
+    wanted = expressed(("app", operator, values))
+    cluster = policy(shop(), "shop/both", wanted, ingress=(rule(pods(wanted)),), egress=(rule(pods(wanted, ALL)),))
+    inside = {"In": ["web"], "NotIn": ["db", "tool"], "Exists": ["web", "db"], "DoesNotExist": ["tool"]}[operator]
+    outside = [each for each in ("web", "db", "tool") if each not in inside]
+    no = [f"shop/{one} > shop/{two}:1" for one in inside for two in outside]
+    means(cluster, no=no, yes=[f"shop/{one} > shop/{two}:1" for one in inside for two in inside if one != two])
+
+
+def test_case_60_no_rules_and_one_empty_rule() -> None:
+    means(policy(shop(), "shop/in", DB, ingress=()), no=["shop/web > shop/db:1", f"{OUT} > shop/db:1"])
+    means(policy(shop(), "shop/in", DB, ingress=(rule(),)), yes=["shop/web > shop/db:1", f"{OUT} > shop/db:1"])
+
+
+def test_case_60_types_that_are_left_out() -> None:
+    """A policy with egress rules alone isolates for ingress, too, where it does not say otherwise."""
+    cluster = policy(shop(), "shop/types", DB, ingress=(), egress=(rule(pods(WEB)),))
+    means(cluster, yes=["shop/db > shop/web:1"], no=["shop/web > shop/db:1", "shop/db > shop/tool:1"])
+
+
+def test_case_60_overlapping_blocks_and_exceptions() -> None:
+    one = block("203.0.113.0/24", "203.0.113.0/25", "203.0.113.64/26")
+    cluster = into_db(one, block("203.0.113.64/26", "203.0.113.64/32"))
+    yes = ["203.0.113.128 > shop/db:1", "203.0.113.65 > shop/db:1"]
+    means(cluster, yes=yes, no=["203.0.113.64 > shop/db:1", f"{OUT} > shop/db:1", "203.0.114.1 > shop/db:1"])
+    means(into_db(block("203.0.113.0/24", "203.0.113.0/24")), no=[f"{OUT} > shop/db:1"])
+
+
+def test_case_60_a_named_port_that_some_pods_do_not_have() -> None:
+    cluster = policy(shop(), "shop/in", ALL, ingress=(rule(ports=(port("sql"),)),))
+    means(cluster, yes=["shop/web > shop/db:5432"], no=["shop/db > shop/web:5432", "shop/db > shop/tool:5432"])
+
+
+def test_case_60_a_range_that_ends_where_it_begins_and_the_last_port() -> None:
+    cluster = into_db(ports=(port(65535), port(1, 1)))
+    means(cluster, yes=["shop/web > shop/db:65535", "shop/web > shop/db:1"], no=["shop/web > shop/db:65534"])
+
+
+def test_case_60_sctp_and_a_protocol_that_is_left_out() -> None:
+    cluster = into_db(ports=(PolicyPort(protocol="SCTP", port=9), PolicyPort(port=9)))
+    means(cluster, yes=["shop/web > shop/db:9/SCTP", "shop/web > shop/db:9/TCP"], no=["shop/web > shop/db:9/UDP"])
+
+
+def test_case_60_a_policy_that_selects_nothing() -> None:
+    cluster = policy(shop(SETTINGS), "shop/none", labelled(app="nobody"), ingress=(), egress=())
+    means(cluster, yes=["shop/web > shop/db:1", f"{OUT} > shop/db:1"])
+    means(pod(cluster, "shop/late", app="nobody"), no=["shop/web > shop/late:1", "shop/late > shop/web:1"])
