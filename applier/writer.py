@@ -17,10 +17,12 @@ from applier.answer import Answer
 from applier.client import ContrailClient
 from applier.compare import difference
 from applier.entry_writer import EntryWriter
+from applier.nested import SubInterfaces
 from applier.observe import ADDRESS, ADDRESS_FIELDS, FLOATING_IP
 from applier.outcome import Call, Outcome, Verdict, classify, is_address_refused
 from applier.owners import ROUTER, Found, Owners
 from applier.rows import Row
+from applier.sub_interface import INTERFACE, place_of
 from schemas.contrail import wire
 from schemas.contrail.objects import ENTRY, LINK, ContrailObject, Entry, Json, Link, annotations_of, joined
 from schemas.errors import Fenced, ModelError
@@ -30,6 +32,7 @@ logger = logging.getLogger(__name__)
 Linked = Callable[[Row, Mapping[str, Json]], frozenset[str]]
 
 _MACHINE = "virtual-machine"
+_MACHINES = "virtual_machine_refs"
 _DONE = Outcome(Verdict.DONE)
 _LATE = Outcome(Verdict.LATE, "not sent: it is not certain that this applier still holds the object's shard")
 _ADOPT = "`python -m applier adopt` takes it over"
@@ -72,7 +75,7 @@ class Writer:
 
     Before anything that writes is sent, `may_write` is asked whether the rows are still ours to apply. `linked` tells
     the uuids of what links refer to from a row's object as Contrail has it (applier/links.py); it may raise
-    StoreUnavailable.
+    StoreUnavailable. `nested` finds the places of sub-interfaces (applier/nested.py).
     """
 
     def __init__(
@@ -81,10 +84,12 @@ class Writer:
         *,
         owners: Owners,
         mark: OwnerMark,
+        nested: SubInterfaces | None = None,
         linked: Linked = lambda row, live: frozenset(),
         may_write: Callable[[], bool] = lambda: True,
     ) -> None:
         self._client = client
+        self._nested = nested
         self._linked = linked
         self._may_write = may_write
         self._owners = owners
@@ -101,11 +106,27 @@ class Writer:
             if row.absent:
                 return Attempt(self._delete(row))
             desired = ContrailObject.from_body(row.type, row.contrail_fq_name, row.contrail_uuid, row.body)
-            if row.alias is not None:
-                return self._update(row, desired, may_create=False)
-            return self._update(row, desired) if row.in_place else self._create(row, desired, row.address)
+            if row.alias is None and not row.in_place:
+                return self._make(row, desired)
+            if desired.trunk is not None and place_of(desired) is None:
+                return self._located(row, desired)
+            return self._update(row, desired, may_create=row.alias is None)
         except ModelError as error:
             return Attempt(Outcome(Verdict.INVALID, str(error)))
+
+    def _make(self, row: Row, desired: ContrailObject) -> Attempt:
+        """Create an object that Contrail does not have; of a sub-interface, where its node's interface is now."""
+        if desired.trunk is None or self._nested is None:
+            return self._create(row, desired, row.address)
+        made = self._nested.made(row, desired, lambda it: self._create(row, it, row.address), lambda a: a.outcome)
+        return Attempt(made) if isinstance(made, Outcome) else made
+
+    def _located(self, row: Row, desired: ContrailObject) -> Attempt:
+        """Update a sub-interface that Contrail has, and of which the store knows no place: adopted, or lost."""
+        if self._nested is None:
+            return self._update(row, desired, may_create=row.alias is None)
+        done = self._nested.placed(row, desired, lambda it: self._update(row, it, may_create=row.alias is None))
+        return Attempt(done) if isinstance(done, Outcome) else done
 
     def _create(self, row: Row, desired: ContrailObject, address: str | None) -> Attempt:
         fields = wire.create_fields(desired)
@@ -132,6 +153,11 @@ class Writer:
             live = answer.json[desired.type]
             if tuple(live["fq_name"]) != desired.fq_name:
                 return Attempt(_taken(desired, f"uuid {desired.uuid} belongs to {joined(live['fq_name'])}"))
+            if desired.trunk is not None and self._nested is not None:
+                as_it_is = self._nested.as_it_is(row, desired, live)
+                if isinstance(as_it_is, Outcome):
+                    return Attempt(as_it_is, live)
+                wanted = wire.update_fields(as_it_is)
             changes = difference(wanted, live, managed)
             if changes and (linked := self._linked(row, live)):
                 changes = difference(wanted, live, managed, linked)
@@ -142,7 +168,7 @@ class Writer:
                 return Attempt(outcome, live)
         if outcome.verdict is Verdict.GONE:
             if may_create:
-                return self._create(row, desired, row.address)
+                return self._make(row, desired)
             if row.alias is not None:
                 reason = f"{desired.type} {joined(desired.fq_name)}, which was adopted, is gone from Contrail"
                 return Attempt(Outcome(Verdict.LOST, reason))
@@ -166,24 +192,38 @@ class Writer:
         return _taken(desired, why)
 
     def _delete(self, row: Row) -> Outcome:
+        if row.type == ROUTER and (held := self._machines_on(row)):
+            return held
         send = partial(self._client.delete, row.type, row.contrail_uuid)
         outcome = self._write(Call.DELETE, send)
-        if outcome.verdict is Verdict.HELD and row.type == _MACHINE and self._unlink(row, outcome.holders):
+        if outcome.verdict is Verdict.HELD and self._unlink(row, _loose(row, outcome.holders)):
             outcome = self._write(Call.DELETE, send)
         return _DONE if outcome.verdict is Verdict.GONE else outcome
 
-    def _unlink(self, row: Row, holders: Iterable[tuple[str, str]]) -> bool:
-        """Take a machine that goes from the nodes on which Contrail still has it; whether there are any.
+    def _machines_on(self, row: Row) -> Outcome | None:
+        """That a node has machines still, whoever put them there; Contrail would delete its router all the same."""
+        answer = self._client.read(ROUTER, row.contrail_uuid, (_MACHINES,))
+        outcome = classify(Call.READ, answer)
+        if outcome.verdict is Verdict.GONE:
+            return None
+        if outcome.verdict is not Verdict.DONE:
+            return outcome
+        machines = answer.json[ROUTER].get(_MACHINES) or ()
+        holders = tuple((_MACHINE, ref["uuid"]) for ref in machines)
+        return Outcome(Verdict.HELD, "not deleted: it has machines still", holders=holders) if holders else None
 
-        All links that the store knows of are gone by now: else the plan does not come to the machine.
+    def _unlink(self, row: Row, holders: Iterable[tuple[str, str]]) -> bool:
+        """Take an object that goes from these (type, uuid), which refer to it; whether there are any.
+
+        All links that the store knows of are gone by now: else the plan does not come to the object.
         """
-        routers = [uuid for type_, uuid in holders if type_ == ROUTER]
-        for router in routers:
-            body = wire.ref_delete(ROUTER, router, row.type, row.contrail_uuid)
+        found = list(holders)
+        for type_, uuid in found:
+            body = wire.ref_delete(type_, uuid, row.type, row.contrail_uuid)
             send = partial(self._client.ref_update, body)
             if self._write(Call.LINK, send).verdict is not Verdict.DONE:
                 return False
-        return bool(routers)
+        return bool(found)
 
     def _apply_link(self, row: Row, link: Link) -> Outcome:
         found = self._owners.find(link)
@@ -197,7 +237,8 @@ class Writer:
         if row.absent:
             return _DONE  # a reference from or to nothing is no reference
         if found.uuid is None or outcome.uuid == found.uuid:
-            return Outcome(Verdict.WAIT, _missing_owner(link), foreign=True)
+            said = found.outcome.reason if link.trunk is not None and found.uuid is None else _missing_owner(link)
+            return Outcome(Verdict.WAIT, said, foreign=True)
         return Outcome(Verdict.WAIT, f"{link.target_type} {joined(link.target_fq_name)} is not in Contrail")
 
     def _update_reference(self, row: Row, link: Link, found: Found) -> Outcome:
@@ -229,6 +270,14 @@ def _warn_of_another_address(desired: ContrailObject, address: str, outcome: Out
         "" if desired.type == FLOATING_IP else ", so that the pod must be restarted",
         outcome.reason,
     )
+
+
+def _loose(row: Row, holders: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Holders that refer by themselves to what goes: nodes to machines, and an interface to its sub-interfaces."""
+    if row.type == _MACHINE:
+        return [(type_, uuid) for type_, uuid in holders if type_ == ROUTER]
+    parents = {r["uuid"] for r in row.body.get("references") or () if r["type"] == row.type == INTERFACE}
+    return [(type_, uuid) for type_, uuid in holders if type_ == INTERFACE and uuid in parents]
 
 
 def _missing_owner(link: Link) -> str:

@@ -67,6 +67,8 @@ class ClusterSettings:
     """'floating-ip' writes services' cluster addresses whole, 'loadbalancer' leaves them to svc-monitor."""
     port_translation_pools: tuple[str, ...] = ("tcp:56000-57023", "udp:57024-58047")
     """Ports of the nodes that ip_fabric_snat translates to, on every node of this Contrail; empty leaves them alone."""
+    virtual_routers: bool = False
+    """Make the virtual-router of each Node, and delete it with the Node; those that others made are left alone."""
     link_local_services: bool = True
     """Services whose back-ends are no pods of the network lead to them by link-local entries, for all of Contrail."""
     nested: bool = False

@@ -34,4 +34,5 @@ def settings_record(cluster: ClusterSettings) -> SettingsRecord:
         service_load_balancer=cluster.service_load_balancer,
         port_translation_pools=cluster.port_translation_pools,
         link_local_services=cluster.link_local_services,
+        virtual_routers=cluster.virtual_routers,
     )

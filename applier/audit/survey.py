@@ -50,7 +50,7 @@ NEVER_OURS = frozenset(
         "virtual-router",
     }
 )
-"""Types of which the server, or whoever runs Contrail, makes the objects: no translation does."""
+"""Types of which the server, or whoever runs Contrail, makes the objects: listed only where the store wants some."""
 FIRST_PAGE = "None"
 """Marker of the first page: without any, the API ignores the page's size."""
 CHUNK = 200
@@ -76,7 +76,7 @@ class Survey:
     def run(self, types: Sequence[str]) -> None:
         """Compare everything; findings stand in audit_found then. Raises ContrailUnavailable, StoreUnavailable."""
         wanted = self._session.run("count objects", scratch.wanted_types, self._cluster)
-        for type_ in sorted({*types, *wanted} - NEVER_OURS - {LINK, ENTRY}):
+        for type_ in sorted((({*types} - NEVER_OURS) | wanted.keys()) - {LINK, ENTRY}):
             self._progress.begin(f"{type_}s", wanted.get(type_, 0))
             try:
                 self._compare(type_)

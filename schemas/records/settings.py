@@ -30,5 +30,6 @@ class SettingsRecord(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True)
     service_load_balancer: str = "floating-ip"
     port_translation_pools: tuple[str, ...] = ()
     link_local_services: bool = True
+    virtual_routers: bool = False
     nested: bool = False
     nested_network: str = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 from sqlalchemy import text
 
@@ -12,7 +13,7 @@ from simulators.contrail.server import ContrailSimulator
 from simulators.contrail.state import State
 from tests.applier.desired import DesiredStore
 from tests.applier.running import applying, until, until_applied
-from tests.translator.facts import gone, namespace, node, pod
+from tests.translator.facts import SETTINGS, gone, namespace, node, pod
 from tests.translator.world import World
 from translator.postgres import PostgresStore
 
@@ -111,3 +112,52 @@ def test_a_link_from_a_router_that_is_gone_waits_while_its_pod_is_there_and_ends
         world.tell(gone("late", 7), gone("on-fourth", 7))
         until_applied(store)
         assert "fourth" not in links(store)
+
+
+@pytest.fixture
+def makers(store: DesiredStore) -> Iterator[World]:
+    """The same, where virtual-routers of Nodes are ours to make."""
+    backend = PostgresStore(store.engine, "k8s")
+    made = World(backend, settings=msgspec.structs.replace(SETTINGS, virtual_routers=True), with_settings=True)
+    made.tell(namespace(), node("n1", address="192.0.2.11"), node("n2", address="192.0.2.12"))
+    made.tell(pod("a", node="n1"), pod("b", node="n2"))
+    yield made
+    backend.close()
+
+
+def routers(contrail: ContrailSimulator) -> set[str]:
+    return {each["fq_name"][-1] for each in contrail.objects("virtual-router")}
+
+
+def test_a_router_that_we_made_goes_with_its_node_once_no_machine_is_left_on_it(
+    makers: World, store: DesiredStore, contrail: ContrailSimulator
+) -> None:
+    with applying(store, contrail):
+        until_applied(store)
+        assert routed(contrail) == {"n1": ["k8s__shop__a"], "n2": ["k8s__shop__b"]}
+        makers.tell(node("n2", 4, address="192.0.2.99"))
+        until_applied(store)  # another address takes no machine away
+        assert routed(contrail)["n2"] == ["k8s__shop__b"]
+        makers.tell(node("n1", 5, op=Op.DELETE))
+        (reason,) = until(lambda: store.reasons() - {""})
+        assert "k8s__shop__a" in reason and routed(contrail)["n1"] == ["k8s__shop__a"]
+        makers.tell(gone("a", 6))
+        until_applied(store)
+        assert routers(contrail) == {*ROUTERS, "n2"}
+        makers.tell(gone("b", 7), node("n2", 7, op=Op.DELETE))
+        until_applied(store)
+    assert routers(contrail) == set(ROUTERS)
+
+
+def test_case_68_a_router_that_somebody_else_made_is_never_taken_or_deleted(
+    makers: World, store: DesiredStore, contrail: ContrailSimulator
+) -> None:
+    with applying(store, contrail):
+        makers.tell(node("first", 2, address="192.0.2.1"))
+        (reason,) = until(lambda: store.reasons() - {""})
+        assert "virtual-router default-global-system-config:first exists already" in reason
+        makers.tell(pod("c", 3, node="first"))
+        until(lambda: routed(contrail).get("first") == ["k8s__shop__c"])
+        makers.tell(gone("c", 4), node("first", 4, op=Op.DELETE))
+        until_applied(store)
+    assert set(ROUTERS) <= routers(contrail)

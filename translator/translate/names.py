@@ -37,6 +37,7 @@ DEFAULT = "default"
 IP_FABRIC: FqName = ("default-domain", "default-project", "ip-fabric")
 """The underlay's network: Contrail makes it at its first start, it is not ours."""
 _OURS = ("-pod-network", "-service-network", "-nad-network")
+GLOBAL_SYSTEM_TYPE = "global-system-config"
 GLOBAL_SYSTEM = "default-global-system-config"
 VROUTERS: FqName = (GLOBAL_SYSTEM, "default-global-vrouter-config")
 """What holds for all nodes of a Contrail; it is not ours, and clusters share it."""

@@ -110,8 +110,8 @@ TYPES = (
             Property("virtual_router_ip_address", TEXT),
         ),
         references=(
-            ReferenceRule("network-ipam", VIRTUAL_ROUTER_NETWORK_IPAM),
-            ReferenceRule("virtual-machine"),
+            ReferenceRule("network-ipam", VIRTUAL_ROUTER_NETWORK_IPAM, filled=True),
+            ReferenceRule("virtual-machine", filled=True),
         ),
     ),
     object_type(
