@@ -1,7 +1,8 @@
-"""`python -m watchers [run | once | record FILE]`: watch the Kubernetes API and publish what changes.
+"""`python -m watchers [run | once | record FILE | feedback]`: watch the Kubernetes API and publish what changes.
 
 `run` does so until SIGTERM or SIGINT; `once` publishes one snapshot of every kind and ends; `record` writes the same
-events into one Avro file, for `python -m translator replay --log FILE`, and nothing anywhere else.
+events into one Avro file, for `python -m translator replay --log FILE`, and nothing anywhere else. `feedback` is the
+other way: it tells the users of Kubernetes what became of what they asked for (watchers/feedback).
 
 Exit codes: 0 stopped as asked, 1 something that only a person can mend, 2 wrong settings.
 """
@@ -35,6 +36,7 @@ from schemas.settings import (
     from_env,
 )
 from watchers.connection import discovered
+from watchers.feedback.command import serve as serve_feedback
 from watchers.recording import report
 from watchers.register_memory import RegisterMemory
 from watchers.service import run
@@ -47,7 +49,10 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run one command with the settings of an environment; returns the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        _serve(environ, once=options.command == "once", recording=getattr(options, "file", None))
+        if options.command == "feedback":
+            serve_feedback(environ)
+        else:
+            _serve(environ, once=options.command == "once", recording=getattr(options, "file", None))
     except SettingsError as error:
         sys.stderr.write(f"watchers: {error}\n")
         return 2
@@ -62,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("run", help="publish until told to stop (the default)")
     commands.add_parser("once", help="publish one snapshot of every kind, and end")
+    commands.add_parser("feedback", help="write status, annotations and Events into the cluster until told to stop")
     record = commands.add_parser("record", help="write the events to a file until Ctrl-C; nothing else is written")
     record.add_argument("file", type=Path, metavar="FILE", help="Avro file to be made")
     parser.set_defaults(command="run")

@@ -95,6 +95,7 @@ class Connection:
         query: Mapping[str, str] | None = None,
         body: bytes | None = None,
         accept: str = "application/json",
+        content_type: str = "application/json",
         read_timeout: float,
         answers: frozenset[int] = frozenset(),
         interruptible: bool = False,
@@ -111,7 +112,7 @@ class Connection:
         timeout = urllib3.Timeout(connect=self._connect_timeout, read=read_timeout)
         try:
             # The hook of the official client reads the token again when it is old: it can fail like any file.
-            headers = _headers(configuration, body, accept)
+            headers = _headers(configuration, body, accept, content_type)
             response = pool.request(
                 method, url, headers=headers, body=body, timeout=timeout, retries=False, preload_content=False
             )
@@ -191,10 +192,10 @@ class Connection:
         logger.debug("credentials were refused and have been read again server=%s", self.server)
 
 
-def _headers(configuration: Configuration, body: bytes | None, accept: str) -> dict[str, str]:
+def _headers(configuration: Configuration, body: bytes | None, accept: str, content_type: str) -> dict[str, str]:
     headers = {"Accept": accept, "User-Agent": USER_AGENT}
     if body is not None:
-        headers["Content-Type"] = "application/json"
+        headers["Content-Type"] = content_type
     for setting in configuration.auth_settings().values():
         if setting["value"]:
             headers[setting["key"]] = setting["value"]

@@ -17,16 +17,23 @@ from watchers.connection import Connection
 T = TypeVar("T")
 Json = dict[str, Any]
 TRIES = 20
+WATCHERS = "watchers"
 
 
 class Lease:
-    """The one Lease of all watchers of a cluster; thread-safe. `timeout` bounds each wait for an answer, in seconds."""
+    """The one Lease of all watchers of a cluster; thread-safe. `timeout` bounds each wait for an answer, in seconds.
 
-    def __init__(self, connection: Connection, *, namespace: str, name: str, timeout: float = 5.0) -> None:
+    `of` names whose it is, where it is not the watchers'.
+    """
+
+    def __init__(
+        self, connection: Connection, *, namespace: str, name: str, timeout: float = 5.0, of: str = WATCHERS
+    ) -> None:
         self._connection = connection
         self._namespace = namespace
         self._name = name
         self._timeout = timeout
+        self._of = of
         self._turn = threading.Lock()
         self._seen: Json = {}
 
@@ -71,8 +78,8 @@ class Lease:
                     return result
                 if status == 404 and not lease:
                     raise KubernetesUnavailable(
-                        f"namespace {self._namespace} of the watchers' Lease does not exist: make it, or name another"
-                        " with CONTRAIL_KUBE_WATCHERS_LEASE_NAMESPACE"
+                        f"namespace {self._namespace} of {self} does not exist: make it, or name another"
+                        f" with CONTRAIL_KUBE_{self._of.upper()}_LEASE_NAMESPACE"
                     )
         raise KubernetesUnavailable(f"{self}: lost {TRIES} swaps in a row; who else writes it?")
 
@@ -89,10 +96,15 @@ class Lease:
         try:
             response = self._connection.request(method, path, body=data, read_timeout=self._timeout, answers=answers)
         except KubernetesForbidden as error:
+            kept, instead = "leadership", ""
+            if self._of == WATCHERS:
+                kept = "leadership and epochs"
+                instead = (
+                    "; or let a single watcher keep its epochs on its machine with CONTRAIL_KUBE_WATCHERS_EPOCH_FILE"
+                )
             raise KubernetesForbidden(
-                f"leadership and epochs are kept in {self}, which needs get, create and update on leases"
-                f" (coordination.k8s.io) in that namespace: {error}; or let a single watcher keep its epochs on its"
-                " machine with CONTRAIL_KUBE_WATCHERS_EPOCH_FILE"
+                f"{kept}: kept in {self}, which needs get, create and update on leases (coordination.k8s.io) in that"
+                f" namespace: {error}{instead}"
             ) from error
         doing = f"{method} {self._connection.server}{path}"
         text = self._connection.read(response, doing=doing)

@@ -1,0 +1,1 @@
+"""What the pipeline found out, told to the users of Kubernetes: status of services, annotations of pods, Events."""
