@@ -102,6 +102,11 @@ class History:
             self._world.tell(*self._held)
             self._held = []
 
+    def switch(self, settings: SettingsRecord) -> None:
+        """Go on with other settings, like a translator that is started again with them."""
+        self._world = World(self.backend.store, settings=settings, with_settings=True)
+        self._world.renew()
+
     def dump(self) -> Dump:
         """The tables that do not depend on the way, without generations and without what is absent."""
         dump = self.backend.dump()

@@ -69,6 +69,7 @@ def steps(*states: State) -> list[list[tuple[str, str]]]:
     return result[1:]
 
 
+@pytest.mark.slow
 def test_requests_go_to_the_cluster_addresses_of_the_services() -> None:
     state = (*SHOP, FRONT)
     [(port, front)] = served(state).items()
@@ -95,6 +96,7 @@ def test_the_balancer_is_what_svc_monitor_wants_to_see() -> None:
     assert interface["virtual_network_refs"][0]["to"][-1] == "k8s-default-pod-network"
 
 
+@pytest.mark.slow
 def test_case_58_ingress_and_services_come_in_any_order_and_go() -> None:
     state = (namespace(), cart(), TILL, FRONT)
     wanted = served(state)[80]
@@ -165,6 +167,7 @@ def test_a_udp_port_of_the_same_number_is_not_meant() -> None:
     assert served((namespace(), udp, ingress("front", default_backend=CART)))[80].backend(None, "/") == ()
 
 
+@pytest.mark.slow
 def test_https_ends_at_the_proxies_with_the_named_secrets() -> None:
     tls = (
         IngressTls(hosts=("shop.example",), secret_name="shop"),
@@ -201,6 +204,7 @@ def test_the_default_backend_serves_the_rest_and_a_host_without_paths() -> None:
     assert found.backend("bare.example", "/till") == CART_AT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fields", "classes", "without", "is_served"),
     [
@@ -229,6 +233,7 @@ def test_the_class_says_whose_an_ingress_is(
     check(state, (*SHOP, state[-1]), settings=settings, follow=False)
 
 
+@pytest.mark.slow
 def test_a_class_that_changes_hands_takes_its_ingresses_along() -> None:
     front = ingress("front", default_backend=CART, class_name="edge")
     ours, theirs = ingress_class("edge"), ingress_class("edge", "nginx.example/x")
@@ -247,6 +252,7 @@ def public(*states: State, **more: Any) -> list[tuple[str, list[str]]]:
     ]
 
 
+@pytest.mark.slow
 def test_a_public_address_is_the_pools_choice_or_the_one_asked_for() -> None:
     interface = [f"k8s__Ingress__front__{uid('Ingress/shop/front')}"]
     chosen = ingress("front", default_backend=CART, annotations={FIP_POOL: POOL})
@@ -278,6 +284,7 @@ def test_an_address_that_cannot_be_given_is_named() -> None:
     assert history.notices() == {key: f"{said}the ingress has its own address alone"}
 
 
+@pytest.mark.slow
 def test_isolation_moves_the_ingress_into_the_network_of_its_namespace() -> None:
     isolated = (namespace(isolation="true"), cart(), TILL, FRONT)
     _, contrail = following((*SHOP, FRONT), isolated)

@@ -82,6 +82,7 @@ def _rank(rule: IngressPath, path: str) -> tuple[int, int] | None:
     return (0, len(elements)) if asked[: len(elements)] == elements else None
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(rule_lists, st.booleans(), st.randoms(use_true_random=False))
 def test_a_request_goes_where_kubernetes_says_whatever_the_order(

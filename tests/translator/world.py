@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import partial
 
 from schemas.bus.port import Record
 from schemas.events import ChangeEvent
 from schemas.records import SettingsRecord
 from tests.translator.facts import CLUSTER, PARTITIONS, SETTINGS, TOPIC, Publisher
-from translator.batch import Rules, Summary, put_settings, take
+from translator.batch import Rules, Summary, put_settings, renew, take
 from translator.intake import Batch, intake
 from translator.store import Store
 
@@ -30,6 +31,17 @@ class World:
     def put_settings(self) -> Summary:
         """Store the settings."""
         return self.store.run(lambda session: put_settings(session, self.rules))
+
+    def renew(self) -> None:
+        """Translate anew what other rules or settings made, as the loop does at its start."""
+        progress = self.store.progress("translator", TOPIC, range(PARTITIONS), self.rules.version)
+        for partition, each in progress.items():
+            place = {"topic": TOPIC, "partition": partition, "offset": each.next_offset}
+            after, done = None, False
+            while not done:
+                page = partial(renew, **place, after=after, rules=self.rules, old_version=each.version)  # type: ignore[arg-type]
+                after = self.store.run(page)
+                done = after is None
 
     def tell(self, *events: ChangeEvent) -> Summary:
         """All events in one batch."""

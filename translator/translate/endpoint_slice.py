@@ -2,7 +2,8 @@
 
 Each member is a link of its own: one that comes or goes is one write, however many there are. The floating-ips are
 emitted by every slice whose members belong behind them, equal to the letter; so they live while one slice does.
-Public ones are the service's own, because their addresses shall not change.
+Public ones are the service's own, because their addresses shall not change. Where the settings want load-balancer
+objects, a member of a pool stands for the link (translator/translate/service_balancer.py).
 Members are pods of ours that are there, with the very uid that the slice names: never a successor of the same name.
 Their interfaces are linked to the service's health check, if it asks for one. Back-ends that are no pods of ours are
 translator/translate/link_local.py's.
@@ -17,12 +18,15 @@ from schemas.contrail.objects import ContrailObject, Link
 from schemas.records import Endpoint, EndpointSliceRecord, PodRecord, ServiceRecord
 from translator.notice import Outcome
 from translator.resource import Key, Resource
-from translator.translate import health_check, link_local, names, service_address
+from translator.translate import health_check, link_local, names, service_address, service_balancer
 from translator.translate.membership import pod_membership, service_membership
-from translator.translate.names import Named
+from translator.translate.names import Known, Named
 from translator.translate.pod import has_interface
-from translator.translate.public_address import FAMILY, public_floating_ips
-from translator.translate.service_ports import Ports, resolve
+from translator.translate.public_address import public_floating_ips
+from translator.translate.service_address import ClusterAddress
+from translator.translate.service_balancer import Member
+from translator.translate.service_ports import resolve
+from translator.translate.shared_ports import FAMILY
 from translator.view import NotLoaded, View
 
 
@@ -39,19 +43,26 @@ def translate(slice_: Resource, view: View) -> tuple[Outcome, ...]:
     )
     if service is None or namespace is None:
         return ()
-    ports = resolve(cast(ServiceRecord, service.body), record.ports)
-    floating = _floating_ips(record, ports, service, namespace, view)
-    if not floating:
+    family, ports = FAMILY[record.address_type], resolve(cast(ServiceRecord, service.body), record.ports)
+    network = service_membership(service, namespace, view).network
+    addresses = _addresses(service, network, family, view)
+    if not addresses or not ports.mappings:
         return ()
-    family = FAMILY[record.address_type]
     public = [one for one, its in public_floating_ips(service, namespace, view, family=family) if its == ports]
     endpoints = chosen(slice_, service, view)
     members = _members(endpoints, namespace, view)
+    floating: Iterable[ContrailObject] = ()
+    balanced: Iterable[ContrailObject] = ()
+    if service_address.is_balanced(view.settings):
+        balanced = service_balancer.members(service, network, ports, members, view)
+    else:
+        floating = [service_address.floating_ip(view.settings, service, at, ports) for at in addresses]
     checked = health_check.is_asked(service) and family == health_check.FAMILY
     return (
         *floating,
-        *(_link(owner, member) for owner in (*floating, *public) for member in members),
-        *(health_check.checked(view.settings, service, member) for member in members if checked),
+        *balanced,
+        *(_link(owner, member) for owner in (*floating, *public) for member, _ in members),
+        *(health_check.checked(view.settings, service, member) for member, _ in members if checked),
         *link_local.of_slice(slice_, endpoints, service, namespace, view),
     )
 
@@ -79,21 +90,13 @@ def _is_ready(endpoint: Endpoint, service: ServiceRecord) -> bool:
     return endpoint.ready or service.publish_not_ready
 
 
-def _floating_ips(
-    record: EndpointSliceRecord, ports: Ports, service: Resource, namespace: Resource, view: View
-) -> tuple[ContrailObject, ...]:
-    if not ports.mappings or not service_address.is_served(cast(ServiceRecord, service.body)):
-        return ()
-    network = service_membership(service, namespace, view).network
-    return tuple(
-        service_address.floating_ip(view.settings, service, at, ports)
-        for at in service_address.cluster_addresses(view.settings, service, network)
-        if at.family == FAMILY[record.address_type]
-    )
+def _addresses(service: Resource, network: Known, family: str, view: View) -> list[ClusterAddress]:
+    found = service_address.cluster_addresses(view.settings, service, network)
+    return [at for at in found if at.family == family]
 
 
-def _members(endpoints: Iterable[Endpoint], namespace: Resource, view: View) -> list[Named]:
-    """Interfaces of the endpoints that are pods with one, each once, ordered by name."""
+def _members(endpoints: Iterable[Endpoint], namespace: Resource, view: View) -> list[Member]:
+    """Interfaces and uids of the endpoints that are pods with one, each once, ordered by name."""
     named = {(each.pod_name, each.pod_uid): each for each in endpoints if each.pod_name}
     pods = view.get_all([("Pod", namespace.name, name) for name, _ in named])
     found, missing = set(), frozenset[Key]()
@@ -105,10 +108,10 @@ def _members(endpoints: Iterable[Endpoint], namespace: Resource, view: View) -> 
         except NotLoaded as ask:  # one round loads what all pods ask for
             missing |= ask.keys
             continue
-        found.add(names.pod_interface(view.settings, namespace.name, pod.name, pod.uid, network))
+        found.add((names.pod_interface(view.settings, namespace.name, pod.name, pod.uid, network), pod.uid))
     if missing:
         raise NotLoaded(missing)
-    return sorted(found, key=lambda member: member.fq_name)
+    return sorted(found, key=lambda member: member[0].fq_name)
 
 
 def _is_same(endpoint: Endpoint, pod: Resource) -> bool:

@@ -124,7 +124,7 @@ def _objects(
     view: View,
 ) -> Iterator[ContrailObject]:
     port = Port(protocol, _PORTS[protocol], route.key, unique=False)
-    yield load_balancer.listener(view.settings, of, port, **tls)
+    yield load_balancer.listener(view.settings, of, port, of.marks, **tls)
     marks = load_balancer.with_more(of.marks, **rules.conditions(route, port.number))
     yield load_balancer.pool(view.settings, of, port, _HTTP, marks)
     if isinstance(target, Target):

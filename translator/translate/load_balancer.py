@@ -75,10 +75,12 @@ def balancer(of: Balancer, interface: Named, provider: str, address: str, addres
     return replace(made, needs=tuple(sorted(addressing)))
 
 
-def listener(settings: SettingsRecord, of: Balancer, port: Port, **tls: Json) -> ContrailObject:
+def listener(
+    settings: SettingsRecord, of: Balancer, port: Port, marks: Mapping[str, Json], **tls: Json
+) -> ContrailObject:
     """The listener of a port; `tls` are `default_tls_container` and `sni_containers`, if it ends TLS."""
     properties = {
-        "annotations": of.marks,
+        "annotations": marks,
         "loadbalancer_listener_properties": {
             "admin_state": True,
             "connection_limit": None,

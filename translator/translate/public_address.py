@@ -8,21 +8,19 @@ those of the mapping that most of them share are behind it.
 from __future__ import annotations
 
 import ipaddress
-from collections import Counter
 from typing import cast
 
 from schemas.contrail.objects import ContrailObject
 from schemas.identity import object_uuid
-from schemas.records import EndpointSliceRecord, ServiceRecord
+from schemas.records import ServiceRecord
 from translator.resource import Resource
 from translator.translate import names
 from translator.translate.membership import public_pool
 from translator.translate.service_address import is_served, marks
-from translator.translate.service_ports import Ports, is_fixed, resolve
+from translator.translate.service_ports import Ports
+from translator.translate.shared_ports import most_shared
 from translator.view import View
 
-FAMILY = {"IPv4": "v4", "IPv6": "v6"}
-"""Address family by a slice's address type; slices of host names have none."""
 _EVERYBODY = frozenset({"0.0.0.0/0", "::/0"})
 
 
@@ -34,7 +32,7 @@ def public_floating_ips(
     pool = public_pool(service, namespace, view) if wanted else None
     if pool is None:
         return ()
-    ports = {each: _ports(service, each, view) for each, _ in wanted}
+    ports = {each: most_shared(service, view, family=each) for each, _ in wanted}
     return tuple((_floating_ip(service, pool, address, ports[each], view), ports[each]) for each, address in wanted)
 
 
@@ -69,19 +67,6 @@ def _floating_ip(service: Resource, pool: tuple[str, ...], address: str, ports: 
         },
         (names.project(view.settings, service.namespace).reference(),),
     )
-
-
-def _ports(service: Resource, family: str, view: View) -> Ports:
-    """The mapping that most endpoints share; only where a slice has a say in it, all slices are looked at."""
-    record = cast(ServiceRecord, service.body)
-    if is_fixed(record):
-        return resolve(record)
-    found: Counter[Ports] = Counter()
-    for each in view.list("EndpointSlice", service.namespace):
-        slice_ = cast(EndpointSliceRecord, each.body)
-        if slice_.service == service.name and FAMILY.get(slice_.address_type) == family:
-            found[resolve(record, slice_.ports)] += sum(endpoint.ready for endpoint in slice_.endpoints)
-    return min(found, key=lambda ports: (-found[ports], ports.resolved), default=resolve(record))
 
 
 def _family(address: str) -> str:

@@ -1,7 +1,7 @@
 """Service to its interface, its cluster addresses and its public addresses (pure).
 
 The floating-ips that lead from a cluster address to the members are its slices', and so are all links to members
-(translator/translate/endpoint_slice.py).
+(translator/translate/endpoint_slice.py). Where the settings want load-balancer objects instead, svc-monitor makes them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from schemas.events import ChangeEvent
 from schemas.records import ServiceRecord
 from translator.notice import Notice, Outcome
 from translator.resource import Resource
-from translator.translate import annotated, health_check, service_address
+from translator.translate import annotated, health_check, service_address, service_balancer
 from translator.translate.membership import label_of, service_membership
 from translator.translate.public_address import public_floating_ips
 from translator.view import View
@@ -42,7 +42,9 @@ def translate(service: Resource, view: View) -> tuple[Outcome, ...]:
     public = [each for each, _ in public_floating_ips(service, namespace, view)]
     interface = service_address.interface_object(settings, service, member.network)
     check = _health_check(service, {at.family for at in addresses}, view)
-    return (interface, *objects, *public, *check, *member.shared)
+    balanced = service_address.is_balanced(settings)
+    balancer = service_balancer.objects(service, member.network, addresses, view) if balanced else ()
+    return (interface, *objects, *balancer, *public, *check, *member.shared)
 
 
 def require_well_formed(event: ChangeEvent) -> None:

@@ -48,6 +48,11 @@ def is_served(record: ServiceRecord) -> bool:
     return record.type != EXTERNAL_NAME and not record.headless
 
 
+def is_balanced(settings: SettingsRecord) -> bool:
+    """Whether cluster addresses are load-balancer objects, of which svc-monitor makes the floating-ips."""
+    return settings.service_load_balancer == "loadbalancer"
+
+
 def cluster_addresses(settings: SettingsRecord, service: Resource, network: Known) -> tuple[ClusterAddress, ...]:
     """Addresses that the service networks have room for, in Kubernetes' order."""
     record = cast(ServiceRecord, service.body)
@@ -65,7 +70,8 @@ def is_within(settings: SettingsRecord, address: str) -> bool:
 
 def interface(settings: SettingsRecord, service: Resource, network: Known) -> Named:
     """The service's interface in this network, which holds its cluster addresses; no node has it."""
-    uuid = object_uuid(settings.cluster, names.INTERFACE, names.part_key(settings, service.uid, "service", network))
+    key = names.part_key(settings, service.uid, _part(settings), network)
+    uuid = object_uuid(settings.cluster, names.INTERFACE, key)
     name = f"{settings.cluster}__Service__{service.name}__{service.uid}"
     return Named(names.INTERFACE, (*names.project(settings, service.namespace).fq_name, name), uuid)
 
@@ -135,11 +141,19 @@ def marks(settings: SettingsRecord, service: Resource) -> dict[str, Json]:
 
 def _cluster_address(settings: SettingsRecord, service: Resource, network: Known, address: str) -> ClusterAddress:
     family = f"v{ipaddress.ip_address(address).version}"
-    key = names.part_key(settings, service.uid, f"service/{address}", network)
+    key = names.part_key(settings, service.uid, f"{_part(settings)}/{address}", network)
     uuid = object_uuid(settings.cluster, names.INSTANCE_IP, key)
     # One name whatever the address and the network: so the earlier one is deleted before the next is made.
     name = f"{service.name}__{service.uid}__{family}"
     return ClusterAddress(address, family, Named(names.INSTANCE_IP, (name,), uuid))
+
+
+def _part(settings: SettingsRecord) -> str:
+    """Part of the keys of interface and addresses: others where svc-monitor puts floating-ips below the addresses.
+
+    So all that was there before is gone, in the order of names, before the first of it is made anew.
+    """
+    return "loadbalancer" if is_balanced(settings) else "service"
 
 
 @lru_cache(maxsize=64)
