@@ -31,7 +31,7 @@ def uuids_named(type_: str, body: Body) -> set[str]:
     if type_ == ENTRY:
         return set()
     named = [body["owner"], body["target"]] if type_ == LINK else body["references"]
-    return {end["uuid"] for end in named if end["uuid"]}
+    return {end["uuid"] for end in named if end["uuid"]} | set(body.get("needs", ()))
 
 
 def parent_named(row: Row) -> str:
@@ -59,6 +59,8 @@ def body_as_known(type_: str, body: Body, alias: Alias | None, aliases: Aliases)
     if type_ == LINK:
         return {**body, "owner": _end(body["owner"], aliases), "target": _end(body["target"], aliases)}
     references = [_reference(reference, aliases) for reference in body["references"]]
+    if renamed := {need: aliases[need].contrail_uuid for need in body.get("needs", ()) if need in aliases}:
+        body = {**body, "properties": _renamed(body["properties"], renamed)}
     if alias is None:
         return {**body, "references": references}
     kept = {name: value for name, value in alias.kept.items() if value is not None}
@@ -74,6 +76,15 @@ def managed_fields(type_: str, alias: Alias | None) -> tuple[str, ...]:
     """Fields that are cleared when nothing is desired; an adopted object's kept ones are not."""
     managed = wire.managed_fields(type_)
     return managed if alias is None else tuple(name for name in managed if name not in alias.kept)
+
+
+def _renamed(value: Json, renamed: Mapping[str, str]) -> Json:
+    """A property that names what the object needs, with Contrail's uuids: a balancer's member its interface."""
+    if isinstance(value, dict):
+        return {key: _renamed(held, renamed) for key, held in value.items()}
+    if isinstance(value, list):
+        return [_renamed(held, renamed) for held in value]
+    return renamed.get(value, value) if isinstance(value, str) else value
 
 
 def _end(end: Mapping[str, Json], aliases: Aliases) -> Mapping[str, Json]:

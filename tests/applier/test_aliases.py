@@ -108,3 +108,13 @@ def test_below_an_adopted_address_a_floating_ip_has_the_name_of_what_contrail_ha
     alias = Alias("a", "instance-ip", "cart__u__v4", NETWORK_THERE, "cart__there")
     assert as_known(floating, {"instance-ip cart__u__v4": alias}).contrail_fq_name == "cart__there:f"
     assert as_known(floating, {"instance-ip till__u__v4": alias}).contrail_fq_name == floating.fq_name
+
+
+def test_a_property_names_what_was_adopted_as_contrail_does() -> None:
+    ours = WEB.interface.uuid
+    pairs = [{"key": "vmi", "value": ours}, {"key": "name", "value": "cart"}]
+    body = {"properties": {"annotations": {"key_value_pair": pairs}}, "references": [], "needs": [ours]}
+    assert uuids_named("loadbalancer-member", body) == {ours}
+    known = body_as_known("loadbalancer-member", body, None, {ours: interface_alias()})
+    assert known["properties"]["annotations"]["key_value_pair"] == [{**pairs[0], "value": INTERFACE_THERE}, pairs[1]]
+    assert body_as_known("loadbalancer-member", body, None, {})["properties"] == body["properties"]
