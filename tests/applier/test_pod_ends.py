@@ -1,0 +1,150 @@
+"""Pods that end, move and come back, from events to a simulated Contrail: whose is an address? Cases 26, 29, 30, 32."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from simulators.contrail.faults import Fault, Trouble
+from simulators.contrail.server import ContrailSimulator
+from tests.applier.desired import DesiredStore
+from tests.applier.running import applying, until, until_applied
+from tests.applier.test_end_to_end import register
+from tests.translator.facts import gone, namespace, node, pod, uid
+from tests.translator.world import World
+from translator.postgres import PostgresStore
+
+pytestmark = pytest.mark.postgres
+
+IPS = "opencontrail.org/ips"
+THERE = (node("node-1", address="192.0.2.1"), node("node-2", address="192.0.2.2"), namespace())
+ADDRESS = "10.32.0.7"
+
+
+@pytest.fixture
+def world(store: DesiredStore, contrail: ContrailSimulator) -> Iterator[World]:
+    """A translator over the applier's store, beside a Contrail of two nodes."""
+    register(contrail, "node-2")
+    backend = PostgresStore(store.engine, "k8s")
+    yield World(backend, with_settings=True)
+    backend.close()
+
+
+def asking(name: str, version: int, **fields: Any) -> Any:
+    """A pod that wants ADDRESS."""
+    return pod(name, version, **{"node": "node-1", "annotations": {IPS: ADDRESS}, **fields})
+
+
+def at(store: DesiredStore, address: str = ADDRESS) -> list[tuple[str, str, str]]:
+    """(pod, its uid, state) of whoever has the address, as the node agent and people are told."""
+    with store.engine.connect() as connection:
+        found = connection.execute(
+            text("SELECT pod, pod_uid::text, state FROM pod_address WHERE address = :a"), {"a": address}
+        )
+        return [tuple(row) for row in found]
+
+
+def allocated(contrail: ContrailSimulator) -> list[str]:
+    """Addresses that Contrail has given away."""
+    return sorted(each["instance_ip_address"] for each in contrail.objects("instance-ip"))
+
+
+def on(contrail: ContrailSimulator, node: str) -> list[str]:
+    """Machines that a node's router has."""
+    [router] = [each for each in contrail.objects("virtual-router") if each["fq_name"][-1] == node]
+    return sorted(ref["uuid"] for ref in router.get("virtual_machine_refs") or ())
+
+
+def labels(contrail: ContrailSimulator) -> list[list[str]]:
+    """Of every interface the tags that are told by a label of its pod."""
+    return [
+        sorted(ref["to"][-1] for ref in each.get("tag_refs") or () if "app" in ref["to"][-1])
+        for each in contrail.objects("virtual-machine-interface")
+    ]
+
+
+def test_case_26_a_pod_that_moved_is_on_its_new_node_only(
+    world: World, store: DesiredStore, contrail: ContrailSimulator
+) -> None:
+    """The delete is in flight: first the successor is told, then, late, that its predecessor is gone."""
+    first, second = uid("first"), uid("second")
+    with applying(store, contrail):
+        world.tell(*THERE, pod("db-0", 2, node="node-1", of="first"))
+        until_applied(store)
+        assert (on(contrail, "node-1"), on(contrail, "node-2")) == ([first], [])
+        world.tell(pod("db-0", 3, node="node-2", of="second"))
+        world.tell(gone("db-0", 4, of="first"))
+        until_applied(store)
+    assert (on(contrail, "node-1"), on(contrail, "node-2")) == ([], [second])
+    [address] = allocated(contrail)
+    assert at(store, address) == [("db-0", second, "ready")]
+
+
+@pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
+def test_case_29_an_address_of_a_pod_that_ended_is_that_of_the_one_that_runs(
+    world: World, store: DesiredStore, contrail: ContrailSimulator, phase: str
+) -> None:
+    with applying(store, contrail):
+        world.tell(*THERE, asking("job", 2, labels={"app": "job"}))
+        until_applied(store)
+        world.tell(asking("job", 3, labels={"app": "job"}, phase=phase, pod_ips=(ADDRESS,)))
+        world.tell(asking("web", 4, labels={"app": "web"}))
+        until_applied(store)
+        assert at(store) == [("web", uid("Pod/shop/web"), "ready")]
+        # What policies go by is the interface's own, and the ended one has none: nothing of it is at the address.
+        assert on(contrail, "node-1") == [uid("Pod/shop/web")]
+        assert [each for each in labels(contrail) if any("job" in tag for tag in each)] == []
+        world.tell(gone("job", 5))
+        until_applied(store)
+    assert (at(store), allocated(contrail)) == ([("web", uid("Pod/shop/web"), "ready")], [ADDRESS])
+
+
+def test_case_30_a_completed_pod_of_the_first_listing_neither_takes_nor_frees_an_address(
+    world: World, store: DesiredStore, contrail: ContrailSimulator
+) -> None:
+    with applying(store, contrail):
+        world.tell(
+            *THERE,
+            asking("job", 2, phase="Succeeded", pod_ips=(ADDRESS,)),
+            asking("web", 3, phase="Running", pod_ips=(ADDRESS,)),
+        )
+        until_applied(store)
+        assert (at(store), allocated(contrail)) == ([("web", uid("Pod/shop/web"), "ready")], [ADDRESS])
+        asked = Counter(contrail.counters)
+        world.tell(gone("job", 4))
+        until_applied(store)
+    assert contrail.counters - asked == Counter(), "nobody may even look"
+    assert (at(store), allocated(contrail)) == ([("web", uid("Pod/shop/web"), "ready")], [ADDRESS])
+
+
+@pytest.mark.parametrize("ending", [{"phase": "Failed"}, None], ids=["evicted", "deleted by force"])
+def test_case_32_an_address_is_given_to_nobody_before_the_dead_nodes_port_is_gone(
+    world: World, store: DesiredStore, contrail: ContrailSimulator, ending: dict[str, Any] | None
+) -> None:
+    """The node is dead and its pod is no more for Kubernetes; for Contrail its port is there for a while."""
+    with applying(store, contrail):
+        world.tell(*THERE, asking("web", 2, of="first"))
+        until_applied(store)
+        contrail.faults.add(Fault(Trouble.STATUS, "POST", "/ref-update", None, status=500, text="hiccup"))
+        world.tell(gone("web", 3, of="first") if ending is None else asking("web", 3, of="first", **ending))
+        world.tell(asking("next", 4, node="node-2"), pod("other", 5, node="node-2"))
+        until(lambda: "409" in reasons(store) and reasons(store).count("hiccup") >= 2, told=store.unfinished)
+        until(lambda: len(allocated(contrail)) == 2, told=store.unfinished)
+        assert ADDRESS in allocated(contrail) and len(set(allocated(contrail))) == 2
+        assert on(contrail, "node-1") == [uid("first")]
+        assert at(store) == [], "neither the old nor the new one is told of the address"
+        contrail.faults.clear()
+        until_applied(store)
+    assert on(contrail, "node-1") == []
+    assert at(store) == [("next", uid("Pod/shop/next"), "ready")]
+    assert len(set(allocated(contrail))) == len(allocated(contrail)) == 2
+
+
+def reasons(store: DesiredStore) -> str:
+    """Why rows are not applied."""
+    with store.engine.connect() as connection:
+        return "; ".join(connection.scalars(text("SELECT reason FROM apply_state WHERE reason <> ''")))
