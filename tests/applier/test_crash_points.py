@@ -100,6 +100,8 @@ class Stage:
         """What Contrail has, and what the store says of it."""
         states = {uuid: (s.status, s.applied_generation, s.absent) for uuid, s in self.store.states().items()}
         addresses = {o["uuid"]: o["instance_ip_address"] for o in self.contrail.objects("instance-ip")}
+        public = [o for o in self.contrail.objects("floating-ip") if o["parent_type"] == "floating-ip-pool"]
+        addresses |= {o["uuid"]: o["floating_ip_address"] for o in public}
         told = {uuid: body["address"] for uuid, body in self.store.observed().items()}
         assert told == addresses
         return picture(self.contrail, OURS), states
