@@ -96,15 +96,28 @@ class ContrailClient:
         """`POST /fqname-to-id`: {'uuid'} or 404."""
         return self._call("fqname_to_id", "POST", "/fqname-to-id", {"type": type_, "fq_name": list(fq_name)})
 
-    def read_many(self, type_: str, *, fields: Iterable[str], uuids: Iterable[str] | None = None) -> Answer:
+    def read_many(
+        self,
+        type_: str,
+        *,
+        fields: Iterable[str],
+        uuids: Iterable[str] | None = None,
+        referring_to: str = "",
+        filters: str = "",
+    ) -> Answer:
         """`POST /list-bulk-collection`: {'<type>s': [{uuid, fq_name, the fields}]}; unknown uuids are left out.
 
-        Without `uuids` all objects of the type.
+        Without `uuids` all objects of the type: those with a reference to the uuid `referring_to` if that is given, and
+        those of `filters` (`field=="text"`).
         """
         # Comma strings: a JSON list of fields makes the API answer 500.
         body: dict[str, Json] = {"type": type_, "fields": ",".join(fields)}
         if uuids is not None:
             body["obj_uuids"] = ",".join(uuids)
+        if referring_to:
+            body["back_ref_id"] = referring_to
+        if filters:
+            body["filters"] = filters
         return self._call("read_many", "POST", "/list-bulk-collection", body)
 
     def read_page(self, type_: str, *, fields: Iterable[str], marker: str = "None", size: int = 500) -> Answer:

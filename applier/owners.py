@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from applier.answer import Answer
 from applier.client import ContrailClient
 from applier.outcome import Call, Outcome, Verdict, classify
+from applier.trunks import Trunks
 from schemas.contrail.objects import Entry, Link, joined
+from schemas.contrail.trunk import Trunk
 
 ROUTER = "virtual-router"
 _ADDRESS = "virtual_router_ip_address"
@@ -33,9 +35,15 @@ class Owners:
     """Uuids of the owners of links and entries; raises ContrailUnavailable like the client it asks."""
 
     def __init__(
-        self, client: ContrailClient, *, remember: float = 300.0, clock: Callable[[], float] = time.monotonic
+        self,
+        client: ContrailClient,
+        *,
+        trunks: Trunks | None = None,
+        remember: float = 300.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
+        self._trunks = trunks or Trunks(client, remember=remember, clock=clock)
         self._remember = remember
         self._clock = clock
         self._lock = threading.Lock()
@@ -43,7 +51,10 @@ class Owners:
         self._routers: tuple[float, Answer] | None = None
 
     def find(self, link: Link | Entry) -> Found:
-        """Uuid of the owner: the one that a link names, else by fq_name, else (virtual-router) by address or name."""
+        """Uuid of the owner: the one that a link names, else by fq_name, else (virtual-router) by address or name.
+
+        With a trunk the virtual-router of the host on which the machine with that interface runs.
+        """
         if isinstance(link, Link) and link.owner_uuid is not None:
             return Found(link.owner_uuid, Outcome(Verdict.DONE))
         key = self._key(link)
@@ -62,12 +73,16 @@ class Owners:
         """The API does not know the uuid that we remembered."""
         with self._lock:
             self._known.pop(self._key(link), None)
+        if isinstance(link, Link) and link.trunk is not None:
+            self._trunks.forget(link.trunk)
 
     @staticmethod
     def _key(link: Link | Entry) -> tuple[str, str]:
         return link.owner_type, joined(link.owner_fq_name)
 
     def _ask(self, link: Link | Entry) -> Found:
+        if isinstance(link, Link) and link.trunk is not None:
+            return self._ask_host(link.trunk)
         answer = self._client.fqname_to_id(link.owner_type, link.owner_fq_name)
         outcome = classify(Call.LOOKUP, answer)
         if outcome.verdict is Verdict.DONE:
@@ -91,6 +106,26 @@ class Owners:
                 return Found(router["uuid"], outcome)
         return Found(None, missing)
 
+    def _ask_host(self, trunk: Trunk) -> Found:
+        parent = self._trunks.find(trunk)
+        if isinstance(parent, Outcome):
+            return Found(None, parent)
+        if not parent.host:
+            reason = f"interface {parent.name} of the machine that is node {trunk.node} is bound to no host (host_id)"
+            return Found(None, Outcome(Verdict.GONE, reason))
+        answer = self._all_routers()
+        outcome = classify(Call.LOOKUP, answer)
+        if outcome.verdict is not Verdict.DONE:
+            return Found(None, outcome)
+        # Routers and hosts are named with their domain or without.
+        routers = sorted(answer.json[f"{ROUTER}s"], key=lambda r: str(r["uuid"]))
+        for spelled in (str.lower, _short):
+            for router in routers:
+                if spelled(router["fq_name"][-1]) == spelled(parent.host):
+                    return Found(router["uuid"], outcome)
+        reason = f"virtual-router of host {parent.host}, on which node {trunk.node} runs, is not registered in Contrail"
+        return Found(None, Outcome(Verdict.GONE, reason))
+
     def _all_routers(self) -> Answer:
         """Every virtual-router; asked for once in a while, however many nodes are not registered."""
         with self._lock:
@@ -101,3 +136,8 @@ class Owners:
             with self._lock:
                 self._routers = (self._clock() + min(ABSENCE_SECONDS, self._remember), answer)
         return answer
+
+
+def _short(name: str) -> str:
+    """Name of a host without its domain, in lower case."""
+    return name.lower().partition(".")[0]

@@ -19,12 +19,15 @@ from applier.client import ContrailClient
 from applier.lease import Lease
 from applier.links import Links
 from applier.loader import PART
+from applier.nested import SubInterfaces
 from applier.observe import AddressReader
 from applier.owners import Owners
 from applier.reconciler import Reconciler
 from applier.settings import ApplierSettings
 from applier.subnets import Subnets
+from applier.trunks import Trunks
 from applier.unobserved import look_again
+from applier.vlan_tags import VlanTags
 from applier.worker import Worker
 from applier.writer import OwnerMark, Writer
 from schemas.errors import StoreMismatch, StoreUnavailable
@@ -63,13 +66,15 @@ class Applier:
         mark = OwnerMark(settings.cluster.owner, settings.cluster.name)
         remember = settings.applier.cache_seconds
         lease = Lease(settings.applier.lease)
+        trunks = Trunks(self._client, remember=remember)
         self._reconciler = Reconciler(
             engine=self._engine,
             worker=Worker(
                 self._client,
                 writer=Writer(
                     self._client,
-                    owners=Owners(self._client, remember=remember),
+                    owners=Owners(self._client, trunks=trunks, remember=remember),
+                    nested=SubInterfaces(self._client, trunks=trunks, tags=VlanTags(self._engine), remember=remember),
                     mark=mark,
                     linked=Links(self._engine).targets,
                     may_write=lease.is_certain,

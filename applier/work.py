@@ -14,6 +14,7 @@ from sqlalchemy import Connection, TextClause, text
 
 from applier.aliases import as_known, parent_named, uuids_named
 from applier.rows import Alias, Edge, Neighbour, Row, label
+from applier.vlan_tags import with_places
 
 _COLUMNS = """
     d.uuid::text AS uuid, d.shard, d.type, d.fq_name, d.body::text AS body, a.desired_generation AS generation,
@@ -175,13 +176,13 @@ def load(
 
 
 def as_contrail_knows(connection: Connection, rows: Sequence[Row]) -> list[Row]:
-    """These rows with the names and uuids of what was adopted."""
+    """These rows with the names and uuids of what was adopted, and the places of sub-interfaces."""
     named = {row.uuid for row in rows}.union(*(uuids_named(row.type, row.body) for row in rows))
     aliases = {alias.uuid: alias for alias in _aliases(connection, _ALIASES, uuids=list(named))}
     if parents := {parent for row in rows if (parent := parent_named(row))}:
         of_parents = _aliases(connection, _ALIASES_OF_PARENTS, names=list(parents))
         aliases |= {label(alias.type, alias.fq_name): alias for alias in of_parents}
-    return [as_known(row, aliases) for row in rows]
+    return with_places(connection, [as_known(row, aliases) for row in rows])
 
 
 def _aliases(connection: Connection, statement: TextClause, **values: list[str]) -> list[Alias]:
@@ -191,7 +192,9 @@ def _aliases(connection: Connection, statement: TextClause, **values: list[str])
 
 def _apply_aliases(connection: Connection, rows: dict[str, Row]) -> None:
     if not rows or not connection.scalar(_ANY_ALIAS):
-        return  # the rule: most stores never adopted anything, and pay one look for it
+        # The rule: most stores never adopted anything, and pay one look for it.
+        rows.update((row.uuid, row) for row in with_places(connection, list(rows.values())))
+        return
     rows.update((row.uuid, row) for row in as_contrail_knows(connection, list(rows.values())))
 
 

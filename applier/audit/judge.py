@@ -97,6 +97,8 @@ def is_from_owner(link: Link, live: LiveLink) -> bool:
         return False
     if link.owner_uuid is not None:
         return live.owner_uuid == link.owner_uuid
+    if link.trunk is not None:
+        return True  # of which host, the applier finds out: a router that has the machine will do here
     if live.owner_fq_name == joined(link.owner_fq_name):
         return True
     if link.owner_type != ROUTER:

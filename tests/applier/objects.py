@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.contrail.objects import ContrailObject, Desired, Link, Reference
+from schemas.contrail.trunk import Trunk
 from schemas.identity import mac_of, object_uuid
 
 CLUSTER = "k8s"
@@ -78,8 +79,9 @@ def pod(
     node_address: str = "192.0.2.1",
     uid: str = "",
     labels: str = "{}",
+    trunk: Trunk | None = None,
 ) -> Pod:
-    """Objects of a pod; the same name gives the same uid unless one is given."""
+    """Objects of a pod; the same name gives the same uid unless one is given. `trunk`: it is nested."""
     uid = uid or str(uuid_module.uuid5(uuid_module.NAMESPACE_DNS, f"{namespace}/{name}"))
     owner = project(namespace)
     marks = annotations(kind="Pod", namespace=namespace, name=name)
@@ -105,6 +107,7 @@ def pod(
             Reference("virtual-network", NETWORK.fq_name, NETWORK.uuid),
         ),
         parent_uuid=owner.uuid,
+        trunk=trunk,
     )
     address_uuid = object_uuid(CLUSTER, "instance-ip", f"{uid}/eth0")
     address = ContrailObject(
@@ -125,5 +128,6 @@ def pod(
         target_fq_name=machine.fq_name,
         target_uuid=machine.uuid,
         owner_address=node_address,
+        trunk=trunk,
     )
     return Pod(machine, interface, address, link)
