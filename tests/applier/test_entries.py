@@ -17,6 +17,7 @@ from schemas.contrail.rules import check_entry
 from schemas.errors import ModelError
 from simulators.contrail.answers import Call
 from simulators.contrail.api import answer
+from simulators.contrail.faults import Fault, Trouble
 from simulators.contrail.server import ContrailSimulator
 from simulators.contrail.state import State
 from tests.applier.desired import DesiredStore
@@ -223,6 +224,50 @@ def test_case_65_an_owner_that_is_not_there_is_waited_for_and_nothing_is_left_to
         contrail.ask(lambda state: owner_gone(state))  # the applier remembers its uuid, and learns of it
         store.remove(wanted)
         until(lambda: store.states() == {})
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("trouble", [Trouble.DROP_AFTER, Trouble.NOTHING, Trouble.STATUS])
+def test_case_63_answers_that_are_lost_or_untrue_cost_nothing_but_time(
+    store: DesiredStore, contrail: ContrailSimulator, trouble: Trouble
+) -> None:
+    somebody(contrail, "linklocal_services", METADATA)
+    contrail.faults.add(Fault(trouble, "PUT", f"/{OWNER}", count=2))
+    if trouble is not Trouble.NOTHING:  # a collection is not read again: an audit finds what was not done
+        contrail.faults.add(Fault(trouble, "POST", "/prop-collection-update", count=2))
+    with applying(store, contrail):
+        store.put(API, DATABASE, pool("k8s__tcp"))
+        until_applied(store)
+        assert sorted(names(contrail)) == sorted(("metadata", API.key, DATABASE.key))
+        assert pools(contrail) == [("tcp", 56000)]
+        contrail.faults.add(Fault(trouble, "PUT", f"/{OWNER}"))
+        store.remove(API, DATABASE, pool("k8s__tcp"))
+        until(lambda: store.states() == {}, told=store.unfinished)
+    assert names(contrail) == ["metadata"] and pools(contrail) == []
+
+
+@pytest.mark.postgres
+def test_case_71_two_appliers_at_once_lose_no_entry(store: DesiredStore, contrail: ContrailSimulator) -> None:
+    many = [local(f"k8s__shop__s{n}__80", f"10.96.1.{n}", port=80) for n in range(12)]
+    with applying(store, contrail), applying(store, contrail):
+        for each in many:
+            store.put(each, namespace=each.key)
+        until_applied(store)
+    assert sorted(names(contrail)) == sorted(each.key for each in many)
+
+
+@pytest.mark.postgres
+def test_the_entry_that_a_predecessor_left_under_our_key_is_brought_up_to_date(
+    store: DesiredStore, contrail: ContrailSimulator
+) -> None:
+    """kube-manager names one address of the API server; the key carries the cluster's name, so that it is ours."""
+    key = "default-domain-k8s-default-kubernetes-443"
+    somebody(contrail, "linklocal_services", METADATA, link_local(key, "10.96.0.1", 443, ["192.0.2.10"], 6443), THEIRS)
+    with applying(store, contrail):
+        store.put(local(key, "10.96.0.1", "192.0.2.10", "192.0.2.11"))
+        until_applied(store)
+    assert names(contrail) == ["metadata", key, THEIRS["linklocal_service_name"]]
+    assert services(contrail)[1]["ip_fabric_service_ip"] == ["192.0.2.10", "192.0.2.11"]
 
 
 def live(*values: Any) -> dict[str, Any]:

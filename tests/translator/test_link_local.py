@@ -87,7 +87,7 @@ def test_one_address_that_comes_or_goes_is_one_write() -> None:
 
 
 @pytest.mark.slow
-def test_host_network_pods_are_reached_at_their_nodes() -> None:
+def test_case_61_host_network_pods_are_reached_at_their_nodes() -> None:
     (a, at_a), (b, at_b) = of_host("a", "192.168.0.1"), of_host("b", "192.168.0.2")
     base = (namespace(), cart(), a, b)
     both = (*base, endpoints("cart-1", at_a), endpoints("cart-2", at_b))
@@ -102,18 +102,18 @@ def test_host_network_pods_are_reached_at_their_nodes() -> None:
     }
 
 
-def test_a_pod_that_is_not_known_or_is_another_one_by_now_is_no_back_end() -> None:
+def test_case_58_a_pod_that_is_not_known_or_is_another_one_by_now_is_no_back_end() -> None:
     (a, at_a) = of_host("a", "192.168.0.1")
     stale = msgspec.structs.replace(at_a, pod_uid="another")
     assert told((namespace(), cart(), endpoints("cart-1", at_a))) == ({}, {})
     assert told((namespace(), cart(), a, endpoints("cart-1", stale))) == ({}, {})
 
 
-def test_an_address_outside_of_the_cluster_is_reached_as_its_node_reaches_it() -> None:
+def test_case_61_without_selector_an_address_outside_is_reached_as_its_node_reaches_it() -> None:
     assert told(manual(*at("203.0.113.9"))) == ({"10.96.20.7:80": "203.0.113.9:8080"}, {})
 
 
-def test_back_ends_that_end_go_on_while_nobody_else_is_there() -> None:
+def test_case_61_back_ends_that_end_go_on_while_nobody_else_is_there() -> None:
     ending = at("203.0.113.9", ready=False, terminating=True)
     assert told(manual(*ending))[0] == {"10.96.20.7:80": "203.0.113.9:8080"}
     more = (*manual(*ending), endpoints("cart-2", *at("203.0.113.10")))
@@ -212,7 +212,7 @@ def test_names_are_distinct_over_namespaces_services_and_clusters() -> None:
     assert [name.rpartition(":")[2] for name in found] == ["second__default__kubernetes__443"]
 
 
-def test_a_service_that_becomes_another_one_keeps_one_entry_per_port() -> None:
+def test_case_61_a_service_that_changes_keeps_one_entry_per_port() -> None:
     first = manual(*at("203.0.113.9"))
     moved = manual(*at("203.0.113.9"), cluster_ips=("10.96.20.8",))
     more = (namespace(), cart(HTTP, HTTPS, selector={}), endpoints("cart-1", *at("203.0.113.9"), ports=BOTH))
