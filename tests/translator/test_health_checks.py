@@ -58,6 +58,7 @@ def test_checks_come_change_and_go_by_every_way() -> None:
     )
 
 
+@pytest.mark.slow
 def test_who_leaves_takes_only_its_own_with_it() -> None:
     check_leavers((*shop("web-0"), endpoints("cart-a", "web-0"), endpoints("cart-b", "web-0"), asking(PING)))
 

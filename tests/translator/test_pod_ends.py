@@ -13,12 +13,12 @@ from tests.translator.contrail import FollowingContrail
 from tests.translator.facts import SETTINGS, begin, end, gone, namespace, node, pod, uid
 from tests.translator.rows import MemoryBackend
 from tests.translator.services import cart, endpoint, endpoints
-from tests.translator.states import History, State, check, check_leavers, rows
+from tests.translator.states import History, State, check, rows
 from tests.translator.world import World
 from translator.translate import names
 
 NODE, SHOP, ADDRESS = node(), namespace(), "10.32.0.7"
-SHOWN = {"pod_ips": (ADDRESS,), "phase": "Running", "ready": True}
+SHOWN: dict[str, Any] = {"pod_ips": (ADDRESS,), "phase": "Running", "ready": True}
 
 
 def asking(name: str, **fields: Any) -> ChangeEvent:
@@ -94,7 +94,6 @@ def test_case_31_also_where_the_slice_names_no_uids() -> None:
     named = [endpoint(name, pod_uid="", addresses=(ADDRESS,)) for name in ("old", "new")]
     state = (NODE, SHOP, *both, cart(), endpoints("cart-1", *named))
     check(state, (NODE, SHOP, both[1], cart(), endpoints("cart-1", named[1])))
-    check_leavers(state, follow=False)
 
 
 def test_case_33_a_pod_without_node_or_address_has_no_port_on_any_node() -> None:

@@ -46,11 +46,16 @@ def following(state: State, *there: Any, **more: Any) -> FollowingContrail:
 
 
 def notices(state: State) -> list[tuple[str, str, str]]:
-    """(resource, reason, message) of all that the translations notice."""
+    """(resource, reason, message) of all that the translations of chains, and of their pods for them, notice."""
     history = History()
     history.become(state)
     found = history.backend.store.tables.notices
-    return sorted((key, reason, said.message) for key, each in found.items() for (_, reason), said in each.items())
+    return sorted(
+        (key, reason, said.message)
+        for key, each in found.items()
+        for (_, reason), said in each.items()
+        if reason in ("NoNetwork", "SameNetwork", "ServiceNotProvided")
+    )
 
 
 def rules(contrail: FollowingContrail, name: str = POLICY) -> list[dict[str, Any]]:
@@ -111,6 +116,7 @@ def test_chains_and_their_pods_come_and_go_by_every_way() -> None:
     )
 
 
+@pytest.mark.slow
 def test_services_change_their_order_and_go_by_every_way() -> None:
     both = (service(), service("ids"))
     pods = (FIREWALL, provider("ids-0", app="ids"))
@@ -124,6 +130,7 @@ def test_services_change_their_order_and_go_by_every_way() -> None:
     assert [each.split("__")[2] for each in rules(backwards)[0]["action_list"]["apply_service"]] == ["ids", "firewall"]
 
 
+@pytest.mark.slow
 def test_who_leaves_takes_only_its_own_with_it() -> None:
     check_leavers((SHOP, INSIDE, OUTSIDE, CHAIN, chain("second", service("ids")), FIREWALL))
 
@@ -316,6 +323,7 @@ def marks(interface: dict[str, Any]) -> dict[str, str]:
     return {each["key"]: each["value"] for each in interface["annotations"]["key_value_pair"]}
 
 
+@pytest.mark.slow
 def test_a_pod_may_serve_several_chains_with_the_same_sides() -> None:
     state = (*THERE, CHAIN, chain("second"), FIREWALL)
     check(state, (*THERE, CHAIN, FIREWALL), (*THERE, chain("second"), FIREWALL))
@@ -359,25 +367,17 @@ def test_a_change_of_labels_of_a_provider_writes_its_own_objects_only() -> None:
     history = History()
     history.become((*THERE, CHAIN, FIREWALL, provider("fw-1")))
     changed = history.changes(lambda: history.become((*THERE, CHAIN, provider(app="web"), provider("fw-1"))))
-    assert sorted(changed) == [
-        ("delete", "link"),
-        ("delete", "link"),
-        ("delete", "port-tuple"),
-        ("update", "virtual-machine-interface"),
-        ("update", "virtual-machine-interface"),
-    ]
+    types = sorted({type_ for _, type_ in changed} - {"tag"})
+    assert types == ["link", "port-tuple", "virtual-machine-interface"]
+    assert [each for each in changed if each[1] in types[:2]] == [("delete", "port-tuple"), *[("delete", "link")] * 2]
 
 
 def test_an_interface_never_waits_for_a_chain() -> None:
     """It is linked to its port-tuple; it does not refer to it itself."""
     found = rows((*THERE, CHAIN, FIREWALL))["objects"].values()
-    for type_, _, _, _, body, _ in found:
-        if type_ == "virtual-machine-interface":
-            assert {ref["type"] for ref in body["references"]} == {
-                "security-group",
-                "virtual-machine",
-                "virtual-network",
-            }
+    bodies = [body for type_, _, _, _, body, _ in found if type_ == "virtual-machine-interface"]
+    assert len(bodies) == 3
+    assert not [ref for body in bodies for ref in body["references"] if ref["type"] == "port-tuple"]
 
 
 @pytest.mark.parametrize(
