@@ -18,6 +18,7 @@ from tests.translator.contrail import FollowingContrail, Refused, foreign_networ
 from tests.translator.facts import SETTINGS, attachment, gone, namespace, node, pod, uid
 from tests.translator.golden import resource
 from tests.translator.states import History, State, check, check_leavers, rows
+from translator.notice import Notice, objects_of
 from translator.translate.registry import translate
 from translator.view import View
 
@@ -168,7 +169,9 @@ def test_an_attachment_that_an_older_version_took_in_and_nobody_can_read_is_as_i
     web_0 = resource("Pod", "shop", "web", uid=uid("web"), body={"annotations": {NETWORKS: "blue"}})
     home = resource("Namespace", "", "shop")
     view = View(SETTINGS, {bad.key: bad, home.key: home}, {})
-    assert [each.type for each in translate(web_0, view)] == [
+    outcome = translate(web_0, view)
+    assert [each.reason for each in outcome if isinstance(each, Notice)] == ["AttachmentUnreadable"]
+    assert [each.type for each in objects_of(outcome)] == [
         "virtual-machine",
         "virtual-machine-interface",
         "instance-ip",

@@ -16,7 +16,7 @@ from schemas.events import ChangeEvent
 from schemas.records import NamespaceRecord, NodeRecord, PodRecord
 from translator.notice import Outcome
 from translator.resource import Resource
-from translator.translate import annotated, attachment, names, selection, service_chain_pods, tags
+from translator.translate import annotated, attachment, names, pod_notices, selection, service_chain_pods, tags
 from translator.translate.interface import Plug, of_pod, plug, require_inside
 from translator.translate.membership import Membership, label_of, pod_membership
 from translator.translate.names import Named
@@ -49,7 +49,8 @@ def translate(pod: Resource, view: View) -> tuple[Outcome, ...]:
     worn = tags.of_pod(view.settings, pod.namespace, record.labels, inherited)
     objects = of_pod(view.settings, pod.namespace, pod.name, pod.uid, duty.plugs, worn)
     link = (_link(objects[0], record.node_name, view),) if record.node_name else ()
-    return (*objects, *link, *member.shared, *duty.more, *worn.objects)
+    noticed = pod_notices.notices(pod, view)
+    return (*objects, *link, *member.shared, *duty.more, *worn.objects, *noticed)
 
 
 def interfaces(pod: Resource, view: View) -> tuple[Named, ...]:

@@ -41,14 +41,17 @@ def asked(record: ServiceRecord) -> tuple[tuple[str, str], ...]:
 
     A service that lets only some sources in gets none at all, because nothing here would keep the others out.
     """
-    if not is_served(record) or not record.cluster_ips:
-        return ()
-    if record.balances and not _EVERYBODY.issuperset(record.load_balancer_source_ranges):
+    if not is_served(record) or not record.cluster_ips or (record.balances and not is_open(record)):
         return ()
     named = {*record.external_ips, *([record.load_balancer_ip] if record.balances and record.load_balancer_ip else [])}
     if not named and record.balances:
         return (("v4", ""),) if any(_family(address) == "v4" for address in record.cluster_ips) else ()
     return tuple(sorted((_family(address), address) for address in named))
+
+
+def is_open(record: ServiceRecord) -> bool:
+    """Whether a load balancer lets everybody in."""
+    return _EVERYBODY.issuperset(record.load_balancer_source_ranges)
 
 
 def _floating_ip(service: Resource, pool: tuple[str, ...], address: str, ports: Ports, view: View) -> ContrailObject:

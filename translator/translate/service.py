@@ -15,7 +15,7 @@ from schemas.events import ChangeEvent
 from schemas.records import ServiceRecord
 from translator.notice import Notice, Outcome
 from translator.resource import Resource
-from translator.translate import annotated, health_check, service_address, service_balancer
+from translator.translate import annotated, health_check, service_address, service_balancer, service_notices
 from translator.translate.membership import label_of, service_membership
 from translator.translate.public_address import public_floating_ips
 from translator.view import View
@@ -44,7 +44,8 @@ def translate(service: Resource, view: View) -> tuple[Outcome, ...]:
     check = _health_check(service, {at.family for at in addresses}, view)
     balanced = service_address.is_balanced(settings)
     balancer = service_balancer.objects(service, member.network, addresses, view) if balanced else ()
-    return (interface, *objects, *balancer, *public, *check, *member.shared)
+    noticed = service_notices.notices(service, namespace, view)
+    return (interface, *objects, *balancer, *public, *check, *member.shared, *noticed)
 
 
 def require_well_formed(event: ChangeEvent) -> None:
