@@ -15,8 +15,10 @@ from applier import entries
 from applier.compare import difference
 from applier.plan import plan
 from applier.rows import Edge, Row
+from applier.sub_interface import Place, placed
 from schemas.contrail import wire
 from schemas.contrail.objects import ENTRY, LINK, ContrailObject, Entry, FqName, Link, Reference
+from schemas.contrail.trunk import Trunk
 from simulators.contrail.answers import Call
 from simulators.contrail.api import answer
 from simulators.contrail.seed import seed
@@ -38,6 +40,14 @@ def foreign_network(*fq_name: str, cidr: str = "172.16.0.0/24") -> tuple[Contrai
     return ipam, _foreign("virtual-network", fq_name, Reference(ipam.type, ipam.fq_name, ipam.uuid, subnets))
 
 
+def machine_interface(name: str) -> tuple[ContrailObject, ...]:
+    """The interface of a machine of somebody else, `default-domain:default-project:<name>`, and its network."""
+    home = ("default-domain", "default-project")
+    ipam, network = foreign_network(*home, f"{name}-network", cidr="192.168.7.0/24")
+    reference = Reference(network.type, network.fq_name, network.uuid)
+    return ipam, network, _foreign("virtual-machine-interface", (*home, name), reference)
+
+
 def foreign_project(name: str) -> tuple[ContrailObject]:
     """A project that somebody else made."""
     return (_foreign("project", ("default-domain", name)),)
@@ -51,6 +61,7 @@ class FollowingContrail:
         self._state = State(make_uuid=lambda _: str(uuid.uuid5(uuid.NAMESPACE_OID, f"made-{next(counter)}")))
         seed(self._state, nodes)
         self._has: dict[str, Row] = {}
+        self._tags: dict[str, int] = {}
         self.writes: list[tuple[str, str]] = []
         """What was called, in order: verb ('create', 'update', 'delete', 'link', 'entry') and label."""
         for each in (one for group in there for one in group):
@@ -128,9 +139,10 @@ class FollowingContrail:
         elif row.type == ENTRY:
             self._entry(row)
         elif row.absent:
+            self._let_go(ContrailObject.from_body(row.type, row.fq_name, row.uuid, row.body))
             self._write("delete", row, "DELETE", wire.object_path(row.type, row.uuid))
         else:
-            wanted = ContrailObject.from_body(row.type, row.fq_name, row.uuid, row.body)
+            wanted = self._placed(ContrailObject.from_body(row.type, row.fq_name, row.uuid, row.body))
             if row.in_place:
                 self._update(row, wanted)
             else:
@@ -139,6 +151,25 @@ class FollowingContrail:
             self._has.pop(row.uuid, None)
         else:
             self._has[row.uuid] = row
+
+    def _placed(self, wanted: ContrailObject) -> ContrailObject:
+        """A sub-interface below the interface that its trunk names, under the tag that it has or the next one."""
+        if wanted.trunk is None:
+            return wanted
+        if wanted.uuid not in self._tags:
+            self._tags[wanted.uuid] = len(self._tags) + 1
+        parent = self._parent(wanted, wanted.trunk)
+        return placed(wanted, Place(parent, wanted.trunk.interface, self._tags[wanted.uuid]))
+
+    def _let_go(self, wanted: ContrailObject) -> None:
+        """Take the reference away by which Contrail made the parent hold its sub-interface."""
+        if wanted.trunk is not None:
+            body = wire.ref_delete(wanted.type, self._parent(wanted, wanted.trunk), wanted.type, wanted.uuid)
+            self._ask("POST", "/ref-update", body)
+
+    def _parent(self, wanted: ContrailObject, trunk: Trunk) -> str:
+        asked = {"type": wanted.type, "fq_name": trunk.interface.split(":")}
+        return str(self._ask("POST", "/fqname-to-id", asked)["uuid"])
 
     def _update(self, row: Row, wanted: ContrailObject) -> None:
         live = self.read(row.type, row.uuid)

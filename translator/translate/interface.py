@@ -13,6 +13,7 @@ from functools import lru_cache
 import msgspec
 
 from schemas.contrail.objects import ContrailObject, Json
+from schemas.contrail.trunk import Trunk
 from schemas.errors import TranslationError
 from schemas.identity import mac_of, object_uuid
 from schemas.records import SettingsRecord
@@ -35,6 +36,7 @@ class Plug(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     addresses: tuple[tuple[str, str], ...]
     mac: str = ""
     side: str = ""
+    trunk: Trunk | None = None
 
 
 @lru_cache(maxsize=8192)
@@ -64,6 +66,11 @@ def require_inside(label: str, asked: Sequence[str], subnets: Sequence[str]) -> 
                 f"{label}: asks for address {text}; accepted is any other of {subnet}: Contrail keeps the first and "
                 "the last three for the network, its gateway, its name server and broadcasts"
             )
+
+
+def hung(plugs: tuple[Plug, ...], trunk: Trunk | None) -> tuple[Plug, ...]:
+    """The same interfaces as sub-interfaces of the trunk; as they are without one."""
+    return plugs if trunk is None else tuple(msgspec.structs.replace(each, trunk=trunk) for each in plugs)
 
 
 @lru_cache(maxsize=4096)
@@ -123,6 +130,7 @@ def _interface(
             *worn.references,
         ),
         names.project(settings, namespace).uuid,
+        trunk=wanted.trunk,
     )
 
 
@@ -143,7 +151,7 @@ def _address(
     address: str,
 ) -> ContrailObject:
     """Contrail does not change an instance-ip's address, so one that is asked for is another object."""
-    part = f"{wanted.name}/{family}" + (f"={address}" if address else "")
+    part = names.pod_part(settings, f"{wanted.name}/{family}" + (f"={address}" if address else ""))
     uuid = object_uuid(settings.cluster, names.INSTANCE_IP, names.part_key(settings, uid, part, wanted.network))
     asked = {"instance_ip_address": address} if address else {}
     return ContrailObject(

@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from typing import cast
 
 from schemas.contrail.objects import ContrailObject, Link
+from schemas.contrail.trunk import Trunk
 from schemas.errors import TranslationError
 from schemas.events import ChangeEvent
 from schemas.records import NamespaceRecord, NodeRecord, PodRecord
 from translator.notice import Outcome
 from translator.resource import Resource
-from translator.translate import annotated, attachment, names, pod_notices, selection, service_chain_pods, tags
-from translator.translate.interface import Plug, of_pod, plug, require_inside
+from translator.translate import annotated, attachment, names, nested, selection, service_chain_pods, tags
+from translator.translate.interface import Plug, hung, of_pod, plug, require_inside
 from translator.translate.membership import Membership, label_of, pod_membership
 from translator.translate.names import Named
 from translator.translate.selection import Selection
@@ -35,9 +36,12 @@ _NODE_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 
 
 def translate(pod: Resource, view: View) -> tuple[Outcome, ...]:
-    """Objects of the pod; none while its namespace is unknown, or when it needs no interface of ours."""
+    """Objects of the pod; none while its namespace is unknown, or when it needs no interface of ours.
+
+    In nested mode none, too, before it is scheduled (see nested.py).
+    """
     record = cast(PodRecord, pod.body)
-    if not has_interface(record):
+    if not has_interface(record) or nested.waits_for_node(view.settings, record):
         return ()
     namespace = view.get("Namespace", "", pod.namespace)
     if namespace is None:
@@ -47,16 +51,17 @@ def translate(pod: Resource, view: View) -> tuple[Outcome, ...]:
     duty = service_chain_pods.duty(pod, plugs, view) if len(plugs) > 1 else Duty(plugs)
     inherited = cast(NamespaceRecord, namespace.body).labels if view.settings.project else {}
     worn = tags.of_pod(view.settings, pod.namespace, record.labels, inherited)
-    objects = of_pod(view.settings, pod.namespace, pod.name, pod.uid, duty.plugs, worn)
-    link = (_link(objects[0], record.node_name, view),) if record.node_name else ()
-    noticed = pod_notices.notices(pod, view)
-    return (*objects, *link, *member.shared, *duty.more, *worn.objects, *noticed)
+    trunk = nested.trunk_of(record.node_name, view)
+    objects = of_pod(view.settings, pod.namespace, pod.name, pod.uid, hung(duty.plugs, trunk), worn)
+    link = (_link(objects[0], record.node_name, view, trunk),) if record.node_name else ()
+    return (*objects, *link, *member.shared, *duty.more, *worn.objects)
 
 
 def interfaces(pod: Resource, view: View) -> tuple[Named, ...]:
     """The interfaces that the pod's translation gives it, by name; none where that gives none, or fails."""
     namespace = view.get("Namespace", "", pod.namespace)
-    if namespace is None or not has_interface(cast(PodRecord, pod.body)):
+    record = cast(PodRecord, pod.body)
+    if namespace is None or not has_interface(record) or nested.waits_for_node(view.settings, record):
         return ()
     try:
         plugs = _plugs(pod, pod_membership(pod, namespace, view), view)
@@ -144,8 +149,11 @@ def _place(definition: Resource, view: View) -> attachment.Place | None:
         return None
 
 
-def _link(machine: ContrailObject, node_name: str, view: View) -> Link:
-    """The virtual-router is found by its name, else by the node's address, which is '' while the node is unknown."""
+def _link(machine: ContrailObject, node_name: str, view: View, trunk: Trunk | None) -> Link:
+    """The virtual-router is found by its name, else by the node's address, which is '' while the node is unknown.
+
+    In nested mode it is that of the host on which the machine with the trunk runs.
+    """
     node = view.get("Node", "", node_name)
     return Link(
         names.ROUTER,
@@ -154,4 +162,5 @@ def _link(machine: ContrailObject, node_name: str, view: View) -> Link:
         machine.fq_name,
         machine.uuid,
         owner_address="" if node is None else cast(NodeRecord, node.body).internal_address(),
+        trunk=trunk,
     )
