@@ -12,7 +12,7 @@ from schemas.records import ServicePort
 from tests.translator.contrail import FollowingContrail
 from tests.translator.facts import SETTINGS, namespace, pod, service, uid
 from tests.translator.services import HTTP, NAMED, SELECTOR, cart, endpoint, endpoints, shop
-from tests.translator.states import History, State, check, check_leavers
+from tests.translator.states import History, State, check, check_leavers, rows
 
 
 def served(state: State, **more: Any) -> dict[str, list[str]]:
@@ -67,7 +67,7 @@ def test_several_ports_and_protocols_are_one_floating_ip() -> None:
     check(state, (*shop("a"), cart(), endpoints("cart-1", "a")), follow=False)
 
 
-def test_a_port_added_removed_changed_or_renamed_is_one_write_and_moves_no_member() -> None:
+def test_case_61_a_port_added_removed_changed_or_renamed_is_one_write_and_moves_no_member() -> None:
     members = (*shop("a", "b"), endpoints("cart-1", "a", "b"))
     more = ServicePort(port=443, target_port=8443, name="https")
     moved = ServicePort(port=80, target_port=9090, name="http")
@@ -75,6 +75,42 @@ def test_a_port_added_removed_changed_or_renamed_is_one_write_and_moves_no_membe
     states = [(*members, cart(*ports)) for ports in ((HTTP,), (HTTP, more), (moved, more), (moved,), (renamed,))]
     assert steps(*states) == [[("update", "floating-ip")]] * 3 + [[]]
     check(*states, follow=False)
+
+
+def test_case_61_a_port_that_is_named_otherwise_leads_nowhere_until_its_slices_follow() -> None:
+    """A named target port is the slices' word, by the name of the service's port."""
+    renamed = cart(ServicePort(port=80, target_port_name="web", name="front"))
+    before = (*shop("a"), cart(NAMED), endpoints("cart-1", "a"))
+    between, after = (
+        (*shop("a"), renamed, before[-1]),
+        (*shop("a"), renamed, endpoints("cart-1", "a", port_name="front")),
+    )
+    assert served(between) == {}
+    assert served(after) == served(before) == {"10.96.20.7 TCP/80=8080": ["a"]}
+    check(before, between, after, follow=False)
+
+
+def test_case_61_client_affinity_comes_and_goes_without_touching_a_member() -> None:
+    members = (*shop("a"), endpoints("cart-1", "a"))
+    sticky = (*members, cart(affinity_seconds=10800))
+    assert steps((*members, cart()), sticky, (*members, cart())) == [[("update", "virtual-machine-interface")]] * 2
+    check((*members, cart()), sticky, (*members, cart(affinity_seconds=60)))
+    [hashed] = [
+        row[4]["properties"]["ecmp_hashing_include_fields"]
+        for row in rows(sticky)["objects"].values()
+        if "ecmp_hashing_include_fields" in row[4].get("properties", {})
+    ]
+    assert (hashed["source_ip"], hashed["source_port"]) == (True, False)
+
+
+def test_case_61_services_that_claim_one_node_port_are_served_each_by_its_own_address() -> None:
+    """Node ports are kube-proxy's; the API server allows no clash, but a restored or edited one may have it."""
+    clash = ServicePort(port=80, target_port=8080, name="http", node_port=30080)
+    till = service("till", cluster_ips=("10.96.20.8",), ports=(clash,), selector=SELECTOR, type="NodePort")
+    state = (*shop("a", "b"), cart(clash, type="NodePort"), till, endpoints("x", "a"), endpoints("y", "b", of="till"))
+    assert served(state) == {"10.96.20.7 TCP/80=8080": ["a"], "10.96.20.8 TCP/80=8080": ["b"]}
+    without = (*shop("a", "b"), cart(), till, endpoints("x", "a"), endpoints("y", "b", of="till"))
+    assert steps(state, without) == [[]]
 
 
 @pytest.mark.slow
@@ -210,7 +246,7 @@ def test_an_address_outside_of_the_service_subnets_is_named_and_left_alone() -> 
 
 
 @pytest.mark.slow
-def test_one_of_a_thousand_endpoints_changes_by_at_most_two_writes() -> None:
+def test_case_61_one_of_a_thousand_endpoints_in_ten_slices_changes_by_at_most_two_writes() -> None:
     names = [f"p{number}" for number in range(1001)]
 
     def slices(members: list[str]) -> State:
