@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.events import ChangeEvent, Op
+from tests.translator.chains import chain, end, service
 from tests.translator.facts import attachment, controlled, event, gone, namespace, node, pod, uid, workload
 from tests.translator.rows import Dump, MemoryBackend
 from tests.translator.services import NAMED, cart, endpoint, endpoints
@@ -20,6 +21,7 @@ APP, NETWORK = "opencontrail.org/name", "opencontrail.org/network"
 NETWORKS = "k8s.v1.cni.cncf.io/networks"
 BLUE = '{"domain": "default-domain", "project": "tenants", "name": "blue"}'
 DEPLOYMENT = workload("Deployment", "web", "web")
+CHECK, FIREWALL = "opencontrail.org/health-check", {"app": "firewall"}
 POOL, OUTSIDE = "opencontrail.org/fip-pool", ("203.0.113.7",)
 PUBLIC = '{"domain": "default-domain", "project": "admin", "network": "public", "name": "pool"}'
 REPLICAS = workload("ReplicaSet", "web-1", None, controlled(DEPLOYMENT))
@@ -43,11 +45,18 @@ HISTORIES: tuple[History, ...] = (
     (pod("h", owners=(controlled(REPLICAS),)), pod("h", owners=(controlled(REPLICAS),), phase="Running")),
     (attachment(cidr="10.200.1.0/24"), attachment(cidr="10.200.1.0/24,fd01::/64")),
     (attachment("lan", cidr="10.200.3.0/24"), LAN_GONE),
-    (pod("j", annotations={NETWORKS: "blue,lan"}), pod("j", annotations={NETWORKS: "lan,blue@b0"}, phase="Running")),
+    (
+        pod("j", annotations={NETWORKS: "blue,lan"}, labels=FIREWALL),
+        pod("j", annotations={NETWORKS: "lan,blue@b0"}, labels=FIREWALL, phase="Running"),
+    ),
+    (
+        chain(left=end(attachment="shop/blue"), right=end(attachment="shop/lan")),
+        chain("inspect", service(), service("ids"), left=end(attachment="shop/blue"), right=end(namespace="shop")),
+    ),
     (
         cart(),
         cart(type="ExternalName", external_name="x.example.com"),
-        cart(NAMED, external_ips=OUTSIDE, annotations={POOL: PUBLIC}),
+        cart(NAMED, external_ips=OUTSIDE, annotations={POOL: PUBLIC, CHECK: '{"monitor_type": "PING"}'}),
     ),
     (
         endpoints("cart-1", endpoint("a", pod_uid=uid("a1")), endpoint("b", pod_uid=uid("b1"))),
