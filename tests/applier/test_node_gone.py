@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from schemas.events import Op
+from simulators.contrail.faults import Fault, Trouble
 from simulators.contrail.server import ContrailSimulator
 from simulators.contrail.state import State
 from tests.applier.desired import DesiredStore
@@ -37,7 +38,7 @@ def world(store: DesiredStore) -> Iterator[World]:
     backend = PostgresStore(store.engine, "k8s")
     made = World(backend, with_settings=True)
     made.tell(namespace(), *(node(name, address=address) for name, address in NODES.items()))
-    made.tell(*(pod(f"on-{name}", node=name) for name in NODES))
+    made.tell(*(pod(f"on-{name}", node=name, host_ips=(address,)) for name, address in NODES.items()))
     yield made
     backend.close()
 
@@ -83,6 +84,23 @@ def test_no_reference_is_left_on_the_router_of_a_node_that_is_gone_in_whatever_o
         until(lambda: not store.unfinished() and not links(store), told=store.unfinished)
     assert routed(contrail) == {}
     assert contrail.count("virtual-machine") == 0 and contrail.count("instance-ip") == 0
+
+
+def test_case_72_a_node_that_is_gone_lets_go_of_a_pod_before_its_address_is_free(
+    world: World, store: DesiredStore, contrail: ContrailSimulator
+) -> None:
+    """Its virtual-router is known by its address alone, which only the pod tells by now."""
+    with applying(store, contrail):
+        until_applied(store)
+        world.tell(node("third", 5, op=Op.DELETE))
+        until_applied(store)
+        contrail.faults.add(Fault(Trouble.STATUS, "POST", "/ref-update", count=None, status=503))
+        world.tell(gone("on-third", 6))
+        until(lambda: "503" in str(store.reasons()))
+        assert contrail.count("instance-ip") == len(NODES)
+        contrail.faults.clear()
+        until_applied(store)
+        assert contrail.count("instance-ip") == len(NODES) - 1
 
 
 def test_a_node_that_comes_back_has_the_pods_that_stayed(

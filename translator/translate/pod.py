@@ -17,7 +17,7 @@ from schemas.events import ChangeEvent
 from schemas.records import NamespaceRecord, NodeRecord, PodRecord
 from translator.notice import Outcome
 from translator.resource import Resource
-from translator.translate import annotated, attachment, names, nested, selection, service_chain_pods, tags
+from translator.translate import annotated, attachment, names, nested, pod_notices, selection, service_chain_pods, tags
 from translator.translate.interface import Plug, hung, of_pod, plug, require_inside
 from translator.translate.membership import Membership, label_of, pod_membership
 from translator.translate.names import Named
@@ -53,8 +53,9 @@ def translate(pod: Resource, view: View) -> tuple[Outcome, ...]:
     worn = tags.of_pod(view.settings, pod.namespace, record.labels, inherited)
     trunk = nested.trunk_of(record.node_name, view)
     objects = of_pod(view.settings, pod.namespace, pod.name, pod.uid, hung(duty.plugs, trunk), worn)
-    link = (_link(objects[0], record.node_name, view, trunk),) if record.node_name else ()
-    return (*objects, *link, *member.shared, *duty.more, *worn.objects)
+    link = (_link(objects[0], record, view, trunk),) if record.node_name else ()
+    noticed = pod_notices.notices(pod, view)
+    return (*objects, *link, *member.shared, *duty.more, *worn.objects, *noticed)
 
 
 def interfaces(pod: Resource, view: View) -> tuple[Named, ...]:
@@ -149,18 +150,20 @@ def _place(definition: Resource, view: View) -> attachment.Place | None:
         return None
 
 
-def _link(machine: ContrailObject, node_name: str, view: View, trunk: Trunk | None) -> Link:
-    """The virtual-router is found by its name, else by the node's address, which is '' while the node is unknown.
+def _link(machine: ContrailObject, record: PodRecord, view: View, trunk: Trunk | None) -> Link:
+    """The virtual-router is found by its name, else by the node's address, or '' where nobody tells it.
 
-    In nested mode it is that of the host on which the machine with the trunk runs.
+    The pod tells it, too, and goes on when its node is gone: else the link could no longer be found to be taken away.
+    In nested mode the virtual-router is that of the host on which the machine with the trunk runs.
     """
-    node = view.get("Node", "", node_name)
+    node = view.get("Node", "", record.node_name)
+    told = next((address for address in record.host_ips if "." in address), "")
     return Link(
         names.ROUTER,
-        (names.GLOBAL_SYSTEM, node_name),
+        (names.GLOBAL_SYSTEM, record.node_name),
         machine.type,
         machine.fq_name,
         machine.uuid,
-        owner_address="" if node is None else cast(NodeRecord, node.body).internal_address(),
+        owner_address=told if node is None else cast(NodeRecord, node.body).internal_address(),
         trunk=trunk,
     )
