@@ -82,7 +82,7 @@ class ContrailFirewall:
         for type_, name, uuid, body in rows:
             if type_ == LINK:
                 links.append(Link.from_body(body))
-            else:
+            elif "references" in body:  # entries in lists of objects that are not ours have none
                 self._things[type_, name] = _thing(type_, name, uuid, body)
         for link in links:
             self._refer(link)

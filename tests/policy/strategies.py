@@ -297,15 +297,15 @@ def _slots(*, admin: bool) -> dict[Key, st.SearchStrategy[Any]]:
 _MOSTLY, _OFTEN = (st.sampled_from((False, *[True] * times)) for times in (15, 5))
 
 
-def clusters(*, admin: bool = False) -> st.SearchStrategy[Cluster]:
-    """Clusters in which most slots are filled; they shrink to empty ones."""
+def clusters(*, admin: bool = False, dual: bool = True) -> st.SearchStrategy[Cluster]:
+    """Clusters in which most slots are filled, and some have pods of two families; they shrink to empty ones."""
     slots = _slots(admin=admin)
     chances = {key: _MOSTLY if key[0] in ("Namespace", "Node") else _OFTEN for key in slots}
     return st.builds(
         lambda held, chance, settings: Cluster({k: each for k, each in held.items() if chance[k]}, settings),
         st.fixed_dictionaries(slots),
         st.fixed_dictionaries(chances),
-        st.sampled_from((DUAL, SETTINGS, SHARED)),
+        st.sampled_from((DUAL, SETTINGS, SHARED) if dual else (SETTINGS, SHARED)),
     ).map(_in_family)
 
 
