@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
+from contextlib import suppress
+
 import msgspec
 
 
@@ -20,6 +23,14 @@ class NodeRecord(msgspec.Struct, frozen=True, kw_only=True):
     addresses: tuple[NodeAddress, ...] = ()
     pod_cidrs: tuple[str, ...] = ()
     deleting: bool = False
+
+    def ip_addresses(self) -> tuple[str, ...]:
+        """All addresses that are none of its names, in one spelling and order, each once."""
+        found = set()
+        for each in self.addresses:
+            with suppress(ValueError):
+                found.add(str(ipaddress.ip_address(each.address)))
+        return tuple(sorted(found))
 
     def internal_address(self) -> str:
         """First InternalIP, or ''."""
