@@ -5,7 +5,8 @@ A journal of what was overwritten takes everything back when the transaction fai
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from bisect import bisect_left, insort
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -22,6 +23,8 @@ Home = tuple[str, str, int]
 
 
 _NOTHING = object()
+SMALL = 32
+"""So many sources are as soon copied as ordered."""
 
 
 class Letter(msgspec.Struct, frozen=True, gc=False):
@@ -46,6 +49,8 @@ class Tables:
         self.notices: dict[Key, dict[Place, Said]] = {}
         self.objects: dict[str, StoredObject] = {}
         self.sources: dict[str, dict[Key, bytes]] = {}
+        self.orders: dict[str, list[Key]] = {}
+        """Sources of an object in order, of those that were asked for and have many; follows from `sources`."""
         self.edges: dict[str, frozenset[Edge]] = {}
         self.names: dict[tuple[str, str], str] = {}
         self.states: dict[str, tuple[str, int]] = {}
@@ -70,6 +75,7 @@ class MemorySession:
                 mapping.pop(key, None)
             else:
                 mapping[key] = old
+        self._tables.orders.clear()
         del self._tables.notified[self._notified :]
 
     def advance(self, consumer: str, topic: str, moves: Collection[Move]) -> None:
@@ -172,9 +178,17 @@ class MemorySession:
         objects = self._tables.objects
         return {uuid: objects[uuid] for uuid in uuids if uuid in objects}
 
-    def sources(self, uuids: Collection[str]) -> dict[str, dict[Key, bytes]]:
-        """Who wants these objects: digest by resource."""
-        return {uuid: dict(self._tables.sources[uuid]) for uuid in uuids if uuid in self._tables.sources}
+    def sources(self, most: Mapping[str, int]) -> dict[str, dict[Key, bytes]]:
+        """Who wants these objects: digest by resource, of each object the so many smallest keys."""
+        return {uuid: self._first_sources(uuid, count) for uuid, count in most.items() if uuid in self._tables.sources}
+
+    def _first_sources(self, uuid: str, count: int) -> dict[Key, bytes]:
+        found = self._tables.sources[uuid]
+        if len(found) <= max(count, SMALL):
+            return dict(found)
+        if uuid not in self._tables.orders:
+            self._tables.orders[uuid] = sorted(found)
+        return {key: found[key] for key in self._tables.orders[uuid][:count]}
 
     def last_generations(self, uuids: Collection[str]) -> dict[str, int]:
         """Highest generation that each object ever had."""
@@ -231,6 +245,17 @@ class MemorySession:
         for uuid, key in writes.sources_removed:
             self._drop(tables.sources[uuid], key)
             self._drop(tables.wishes[key], uuid)
+        if tables.orders:
+            self._keep_order(writes)
+
+    def _keep_order(self, writes: Writes) -> None:
+        orders = self._tables.orders
+        for uuid, key, _ in writes.sources_added:
+            if uuid in orders:
+                insort(orders[uuid], key)
+        for uuid, key in writes.sources_removed:
+            if uuid in orders:
+                del orders[uuid][bisect_left(orders[uuid], key)]
 
     def _save_notices(self, writes: Writes) -> None:
         stored = self._tables.notices

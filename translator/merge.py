@@ -20,7 +20,10 @@ Before = Mapping[Key, Mapping[str, bytes]]
 
 
 class Stored(msgspec.Struct, frozen=True, gc=False):
-    """Rows of the store for the objects in question: themselves, who wants them, and their highest generations."""
+    """Rows of the store for the objects in question: themselves, who wants them, and their highest generations.
+
+    `sources` hold those whose wish may count; of an object on which all are `agreed`, nobody.
+    """
 
     objects: Mapping[str, StoredObject]
     sources: Mapping[str, Mapping[Key, bytes]]
@@ -46,6 +49,13 @@ def moved(wishes: Wishes, before: Before) -> dict[str, set[Key]]:
             if uuid not in now:
                 result.setdefault(uuid, set()).add(key)
     return result
+
+
+def agreed(row: StoredObject, wishes: Wishes, keys: set[Key]) -> bool:
+    """Whether all of these resources want what is stored: then nothing changes, whoever else wants the object."""
+    return not row.absent and all(
+        (wish := wishes[key].get(row.uuid)) is not None and wish.digest == row.digest for key in keys
+    )
 
 
 def merge(

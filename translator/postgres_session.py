@@ -6,7 +6,7 @@ Driver errors pass through; `PostgresStore.run` says what they mean.
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -118,10 +118,12 @@ class PostgresSession:
             for uuid, kind, fq_name, namespace, body, digest, generation, absent in self._by_uuid(sql.OBJECTS, uuids)
         }
 
-    def sources(self, uuids: Collection[str]) -> dict[str, dict[Key, bytes]]:
-        """Who wants these objects: digest by resource."""
+    def sources(self, most: Mapping[str, int]) -> dict[str, dict[Key, bytes]]:
+        """Who wants these objects: digest by resource, of each object the so many smallest keys."""
         found: dict[str, dict[Key, bytes]] = {}
-        for uuid, resource, digest in self._by_uuid(sql.SOURCES, uuids):
+        asked = [(uuid, self._cluster, count) for uuid, count in most.items()]
+        rows = self._all(sql.SOURCES, keys=json_parameter(asked)) if asked else []
+        for uuid, resource, digest in rows:
             found.setdefault(uuid, {})[Key(resource)] = bytes(digest)
         return found
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from schemas.records import SettingsRecord
 from translator.fold_batch import Changed
 from translator.intake import letter
-from translator.merge import Before, Stored, Wishes, merge, moved
+from translator.merge import Before, Stored, Wishes, agreed, merge, moved
 from translator.notice import NONE, Notices
 from translator.resource import Cause, Key, list_keys
 from translator.rounds import Rounds, Translated
@@ -93,7 +93,7 @@ def _gather_objects(
     touched = moved(translated.wishes, before)
     if not touched:
         return
-    stored = _load(session, touched)
+    stored = _load(session, translated.wishes, touched, before)
     failed = frozenset(translated.failures)
     merged = merge(translated.wishes, touched, causes, stored, failed)
     while merged.needed:
@@ -105,10 +105,14 @@ def _gather_objects(
     _gather_sources(translated.wishes, before, touched, writes)
 
 
-def _load(session: Session, touched: Mapping[str, set[Key]]) -> Stored:
+def _load(session: Session, wishes: Wishes, touched: Mapping[str, set[Key]], before: Before) -> Stored:
+    """The rows that decide. Of an object's sources as many as tell which one counts, beside those that are touched."""
     objects = session.objects(touched)
     unknown = [uuid for uuid in touched if uuid not in objects]
-    return Stored(objects, session.sources(objects), session.last_generations(unknown))
+    doubtful = {uuid: touched[uuid] for uuid, row in objects.items() if not agreed(row, wishes, touched[uuid])}
+    # One more than those that moved, and one for the settings, whose key may be the smallest and counts last.
+    most = {uuid: 2 + sum(uuid in before.get(key, ()) for key in keys) for uuid, keys in doubtful.items()}
+    return Stored(objects, session.sources(most), session.last_generations(unknown))
 
 
 def _gather_sources(wishes: Wishes, before: Before, touched: Mapping[str, set[Key]], writes: Writes) -> None:

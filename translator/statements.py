@@ -138,8 +138,12 @@ SELECT d.uuid::text, d.type, d.fq_name, d.namespace, d.body::text, d.digest, d.g
 FROM json_array_elements_text(%(keys)s) k JOIN desired_object d ON d.uuid = k.value::uuid
 """
 SOURCES = """
-SELECT s.object_uuid::text, s.resource, s.digest
-FROM json_array_elements_text(%(keys)s) k JOIN desired_source s ON s.object_uuid = k.value::uuid
+SELECT k.value ->> 0, s.resource, s.digest
+FROM json_array_elements(%(keys)s) k CROSS JOIN LATERAL (
+    SELECT f.resource, f.digest FROM desired_source f
+    WHERE f.object_uuid = (k.value ->> 0)::uuid AND f.cluster = k.value ->> 1
+    ORDER BY f.resource LIMIT (k.value ->> 2)::integer
+) s
 """
 LAST_GENERATIONS = """
 SELECT f.object_uuid::text, max(f.generation) FROM json_array_elements_text(%(keys)s) k

@@ -146,8 +146,11 @@ class Session(Protocol):
     def objects(self, uuids: Collection[str]) -> dict[str, StoredObject]:
         """Desired objects, absent ones included."""
 
-    def sources(self, uuids: Collection[str]) -> dict[str, dict[Key, bytes]]:
-        """Who wants these objects: digest by resource."""
+    def sources(self, most: Mapping[str, int]) -> dict[str, dict[Key, bytes]]:
+        """Who wants these objects: digest by resource, of each object the so many smallest keys.
+
+        What thousands share has thousands of them: the cost is that of the answer, however many there are.
+        """
 
     def last_generations(self, uuids: Collection[str]) -> dict[str, int]:
         """Highest generation that each object ever had."""

@@ -18,7 +18,7 @@ from schemas.store.engine import store_errors
 from schemas.store.roles import ensure_roles
 from schemas.store.views import VIEWS
 
-SERVED = ("0001", "0002", "0003", "0004", "0005")
+SERVED = ("0001", "0002", "0003", "0004", "0005", "0006")
 """Earlier revisions whose code works with the store of this one as well: services are replaced one after another."""
 _SERVES = "works with the code of revisions"
 _LOCK = 0x6F70656E  # advisory lock key: two services starting together migrate once

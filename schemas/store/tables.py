@@ -144,7 +144,7 @@ desired_source = Table(
     metadata,
     Column("object_uuid", _UUID, ForeignKey("desired_object.uuid", ondelete="CASCADE"), primary_key=True),
     Column("cluster", Text, primary_key=True),
-    Column("resource", Text, primary_key=True),
+    Column("resource", Text(collation="C"), primary_key=True, comment="in the order of bytes: the smallest count"),
     Column("digest", LargeBinary, nullable=False, comment="digest of the body this resource asked for"),
     Index("desired_source_resource_idx", "resource", "cluster"),
     comment="Which resources want an object; it lives while one row is left.",

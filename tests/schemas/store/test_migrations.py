@@ -176,7 +176,9 @@ def _columns(engine: Engine) -> dict[tuple[str, str], _Kind]:
     found = inspect(engine)
     return {
         (table, column["name"]): _Kind(
-            str(column["type"]), column["nullable"] or column["default"] is not None or "identity" in column
+            # In which order texts sort is nothing that an INSERT could miss.
+            str(column["type"]).partition(" COLLATE ")[0],
+            column["nullable"] or column["default"] is not None or "identity" in column,
         )
         for table in found.get_table_names()
         for column in found.get_columns(table)
