@@ -43,11 +43,16 @@ def covers_all(cidrs: Sequence[str], subnets: Sequence[str]) -> bool:
     return bool(subnets) and not any(_uncovered(subnet, cidrs) for subnet in map(ipaddress.ip_network, subnets))
 
 
-def misses_a_family(cidrs: Sequence[str], subnets: Sequence[str]) -> bool:
-    """Whether of one family of the subnets not a single address is in these prefixes."""
-    networks = list(map(ipaddress.ip_network, subnets))
-    touched = {each.version for each in networks if any(each.overlaps(_parsed(c)) for c in cidrs if _same(each, c))}
-    return bool({each.version for each in networks} - touched)
+def overlap(cidrs: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether any address is in both."""
+    return any(_parsed(a).overlaps(_parsed(b)) for a in cidrs for b in others if _same(_parsed(a), b))
+
+
+def inside(addresses: Iterable[str], cidrs: Sequence[str]) -> tuple[str, ...]:
+    """Those of the addresses that are in the prefixes, as prefixes themselves."""
+    found = {ipaddress.ip_address(each) for each in addresses if covers_address(cidrs, each)}
+    ordered = sorted(found, key=lambda each: (each.version, int(each)))
+    return tuple(f"{each}/{each.max_prefixlen}" for each in ordered)
 
 
 def covers_address(cidrs: Sequence[str], address: str) -> bool:

@@ -15,7 +15,7 @@ import msgspec
 from schemas.contrail.objects import Link
 from schemas.records import IpBlock, LabelSelector, NamespaceRecord, NodeRecord, PodRecord
 from translator.policy import blocks, selectors
-from translator.policy.model import NO_TAGS, Tags
+from translator.policy.model import NO_TAGS, Endpoint, Tags
 from translator.resource import Key, Resource
 from translator.translate import names, tags
 from translator.translate.names import Named
@@ -38,6 +38,7 @@ class Census:
         self.namespace = namespace
         self.settings = view.settings
         self.members: Members = {}
+        self._holders: dict[str, set[str]] = {}
         self._view = view
 
     def own(self, selector: LabelSelector) -> tuple[Tags, ...]:
@@ -77,9 +78,27 @@ class Census:
 
     def member(self, what: object, pods: Iterable[Resource]) -> Tags:
         """A membership tag, given to all interfaces of these pods; `what` says in JSON who they are."""
-        text = self._text(what)
-        self._give(text, self.interfaces(pods))
+        text, chosen = self._text(what), tuple(pods)
+        self._holders[text] = {pod.uid for pod in chosen}
+        self._give(text, self.interfaces(chosen))
         return Tags(members=(text,))
+
+    def addresses(self, what: object, pods: Iterable[Resource], cidrs: tuple[str, ...]) -> Endpoint | None:
+        """The addresses of these pods that are in the prefixes, as a group; `what` says in JSON which they are."""
+        known = (address for pod in pods for address in cast(PodRecord, pod.body).pod_ips)
+        found = blocks.inside(known, cidrs)
+        return Endpoint(prefixes=found, group=self._digest(what)) if found else None
+
+    def own_addresses(self, wanted: Tags, cidrs: tuple[str, ...]) -> Endpoint | None:
+        """The same of the own pods that carry these tags."""
+        pods = (pod for pod in self.pods((self.namespace,), None) if self._carries(pod, wanted))
+        return self.addresses(["own", wanted, cidrs], pods, cidrs)
+
+    def _carries(self, pod: Resource, wanted: Tags) -> bool:
+        labels, start = cast(PodRecord, pod.body).labels, len(tags.POD) + 1
+        return all(labels.get(key[start:]) == value for key, value in wanted.labels) and all(
+            pod.uid in self._holders[text] for text in wanted.members
+        )
 
     def interfaces(self, pods: Iterable[Resource]) -> list[Named]:
         """All interfaces of these pods."""
@@ -111,8 +130,10 @@ class Census:
         return Tags(members=(text,))
 
     def _text(self, what: object) -> str:
-        digest = hashlib.sha256(_ENCODE([self.namespace.name, what])).hexdigest()[:32]
-        return tags.member_text(self.settings.cluster, digest)
+        return tags.member_text(self.settings.cluster, self._digest(what))
+
+    def _digest(self, what: object) -> str:
+        return hashlib.sha256(_ENCODE([self.namespace.name, what])).hexdigest()[:32]
 
     def _give(self, text: str, owners: Iterable[Named]) -> None:
         tag, links = tags.named(self.settings.cluster, text), self.members.setdefault(text, {})

@@ -14,7 +14,7 @@ from schemas.contrail.objects import Desired
 from translator.policy import admin, emit
 from translator.policy.census import Census, Members
 from translator.policy.heads import heads
-from translator.policy.model import Head, Rule
+from translator.policy.model import Endpoint, Head, Rule, Tags
 from translator.policy.place import Place, place_of
 from translator.policy.product import rules_of
 from translator.resource import Resource
@@ -37,7 +37,11 @@ def compiled(namespace: Resource, policies: Sequence[Resource], view: View) -> F
     egress, ingress = heads(policies, admin.concern(namespace, view), census, place)
     if not egress and not ingress:
         return None
-    return Firewall(place, egress, ingress, rules_of(egress, ingress, place.own), census.members)
+
+    def own(wanted: Tags, inside: tuple[str, ...] = ()) -> Endpoint | None:
+        return census.own_addresses(wanted, inside) if inside else place.own(wanted)
+
+    return Firewall(place, egress, ingress, rules_of(egress, ingress, own), census.members)
 
 
 def translate(namespace: Resource, view: View) -> tuple[Desired, ...]:

@@ -77,8 +77,8 @@ class _Firewall:
 
     def rule(self, rule: Rule) -> ContrailObject:
         """The rule, named by what it says."""
-        digest = hashlib.sha256(_ENCODE(rule)).hexdigest()[:32]
-        named = _named(self._settings, RULE, f"{self._namespace}__{digest}")
+        digest = hashlib.sha256(_ENCODE([_said(rule.source), _said(rule.target), rule.service, rule.passes]))
+        named = _named(self._settings, RULE, f"{self._namespace}__{digest.hexdigest()[:32]}")
         properties: dict[str, Json] = {
             "annotations": self._marks,
             "action_list": {"simple_action": "pass" if rule.passes else "deny"},
@@ -98,28 +98,37 @@ class _Firewall:
         for text in sorted({text for end in ends for text in end.tags}):
             yield tags.tag_object(self._settings, text)
         for end in ends:
-            if len(end.prefixes) > 1:
+            if end != NODES and _is_group(end):
                 yield _group(self._group_named(end), list(end.prefixes), self._marks)
 
     def _endpoint(self, end: Endpoint) -> dict[str, Json]:
         if end.tags:
             return {"tags": [f"{tags.LABEL}={text}" for text in end.tags]}
-        if end == NODES or len(end.prefixes) > 1:
+        if _is_group(end):
             return {"address_group": self._group_named(end).joined}
         if end.prefixes:
             return {"subnet": _subnet(end.prefixes[0])}
         return {"any": True}
 
     def _needs(self, end: Endpoint) -> list[str]:
-        if end == NODES or len(end.prefixes) > 1:
+        if _is_group(end):
             return [self._group_named(end).uuid]
         return [tags.named(self._settings.cluster, text).uuid for text in end.tags]
 
     def _group_named(self, end: Endpoint) -> Named:
         if end == NODES:
             return _named(self._settings, GROUP, "nodes")
-        digest = hashlib.sha256(_ENCODE(end.prefixes)).hexdigest()[:32]
-        return _named(self._settings, GROUP, f"{self._namespace}__{digest}")
+        name = end.group or hashlib.sha256(_ENCODE(end.prefixes)).hexdigest()[:32]
+        return _named(self._settings, GROUP, f"{self._namespace}__{name}")
+
+
+def _is_group(end: Endpoint) -> bool:
+    return end.nodes or bool(end.group) or len(end.prefixes) > 1
+
+
+def _said(end: Endpoint) -> Endpoint:
+    """What a rule says of the endpoint: of a group not who is in it."""
+    return msgspec.structs.replace(end, prefixes=()) if end.group else end
 
 
 def _named(settings: SettingsRecord, type_: str, rest: str) -> Named:

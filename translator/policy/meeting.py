@@ -1,7 +1,7 @@
 """What two peers have in common (pure).
 
 An endpoint of a rule holds tags or addresses, never both: pods that are meant by their labels and by their addresses
-at once carry a membership tag, where the addresses cover some of the cluster's pods and not all.
+at once are a group of addresses, where those cover some of the cluster's pods and not all.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from schemas.records import IpBlock, LabelSelector, NamespaceRecord, PodRecord
 from translator.policy import blocks
 from translator.policy.census import Census
 from translator.policy.model import EVERYTHING, NODES, Endpoint, Peer, both
-from translator.policy.peers import is_inside
 from translator.resource import Resource
 from translator.translate import names, tags
 from translator.translate.names import Named
@@ -38,7 +37,8 @@ def peer_of_both(one: Peer, other: Peer, census: Census) -> Peer | None:
     here = None if one.here is None or other.here is None else both(one.here, other.here)
     if endpoint is None:
         return None
-    return Peer(endpoint, here)
+    inside = _common(one.inside, other.inside) if one.inside and other.inside else one.inside or other.inside
+    return Peer(endpoint, here if inside or not (one.inside or other.inside) else None, inside)
 
 
 def _endpoint(one: Endpoint, other: Endpoint, census: Census) -> Endpoint | None:
@@ -75,15 +75,14 @@ def _inside(end: Endpoint, cidrs: tuple[str, ...], census: Census) -> Endpoint |
         return end
     if not _common(cidrs, subnets):
         return None
-    member = census.member(["both", end.tags, cidrs], _wearing(end.tags, cidrs, census))
-    return Endpoint(tags=tuple(sorted((tags.pod_text(census.settings.cluster), *member.members))))
+    return census.addresses(["both", end.tags, cidrs], _wearing(end.tags, census), cidrs)
 
 
-def _wearing(texts: Iterable[str], cidrs: tuple[str, ...], census: Census) -> list[Resource]:
+def _wearing(texts: Iterable[str], census: Census) -> list[Resource]:
     wanted, found = set(texts), []
     for namespace in census.selected(_EVERY):
         for pod in census.pods((namespace,), None):
-            if is_inside(pod, cidrs) and wanted <= _worn(pod, namespace, wanted, census):
+            if wanted <= _worn(pod, namespace, wanted, census):
                 found.append(pod)
     return found
 

@@ -30,12 +30,14 @@ NO_TAGS = Tags()
 class Endpoint(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """One end of a rule: all of `tags`, any address in `prefixes`, or any address of a node; everything if none is set.
 
-    `tags` are whole values of label tags, sorted; `prefixes` are CIDR texts of any family, sorted.
+    `tags` are whole values of label tags, sorted; `prefixes` are CIDR texts of any family, sorted. With a `group` the
+    prefixes are addresses of pods, which come and go: rules name the group, so that they do not change with it.
     """
 
     tags: tuple[str, ...] = ()
     prefixes: tuple[str, ...] = ()
     nodes: bool = False
+    group: str = ""
 
 
 EVERYTHING = Endpoint()
@@ -46,10 +48,12 @@ class Peer(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """The other side of a decision: as an endpoint of a rule, and which pods of the own namespace are meant by it.
 
     `here` is what such a pod carries beside the namespace's own tags; None where no pod of the own namespace is meant.
+    With `inside` only their addresses in these prefixes are meant: of a pod perhaps one family, and not the other.
     """
 
     endpoint: Endpoint
     here: Tags | None = None
+    inside: tuple[str, ...] = ()
 
 
 ANYONE = Peer(EVERYTHING, NO_TAGS)

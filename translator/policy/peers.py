@@ -25,7 +25,7 @@ def peers(wanted: tuple[PolicyPeer, ...], census: Census, place: Place, *, paire
         yield ANYONE
         return
     if cidrs := blocks.prefixes(each.ip_block for each in wanted if each.ip_block is not None):
-        yield Peer(Endpoint(prefixes=cidrs), _here(cidrs, census, place) if paired else None)
+        yield _block(cidrs, place, paired=paired)
     for each in wanted:
         if each.ip_block is None:
             yield from _pods(each, census, place, NO_TAGS)
@@ -42,18 +42,21 @@ def named_peers(
         for more, service in ports.resolved(census, each, port, pods):
             yield from ((peer, service) for peer in _pods(each, census, place, more))
     if cidrs:
-        inside = [pod for pod in census.pods(census.selected(_EVERY), None) if is_inside(pod, cidrs)]
-        for number in sorted({ports.number_of(cast(PodRecord, pod.body), port) for pod in inside} - {0}):
-            chosen = [pod for pod in inside if ports.number_of(cast(PodRecord, pod.body), port) == number]
-            more = census.member(["blocks", cidrs, port, number], chosen)
-            protocol = port.protocol.lower()
-            yield Peer(place.pods(more), more), Service(protocol, number, number)
+        yield from _named_in_block(cidrs, port, census)
 
 
-def is_inside(pod: Resource, cidrs: tuple[str, ...]) -> bool:
-    """Whether the pod has addresses, and all of them are in these prefixes."""
-    addresses = cast(PodRecord, pod.body).pod_ips
-    return bool(addresses) and all(blocks.covers_address(cidrs, each) for each in addresses)
+def _named_in_block(cidrs: tuple[str, ...], port: PolicyPort, census: Census) -> Iterator[tuple[Peer, Service]]:
+    """Addresses of pods in the block, for each number that these pods have the port at."""
+    numbers: dict[int, list[Resource]] = {}
+    for pod in census.pods(census.selected(_EVERY), None):
+        if number := ports.number_of(cast(PodRecord, pod.body), port):
+            numbers.setdefault(number, []).append(pod)
+    for number, pods in sorted(numbers.items()):
+        what = ["named", cidrs, port, number]
+        if endpoint := census.addresses(what, pods, cidrs):
+            protocol, own = port.protocol.lower(), [pod for pod in pods if pod.namespace == census.namespace.name]
+            here = census.member(what, own) if own else None
+            yield Peer(endpoint, here, cidrs), Service(protocol, number, number)
 
 
 def _pods(peer: PolicyPeer, census: Census, place: Place, more: Tags) -> Iterator[Peer]:
@@ -70,12 +73,11 @@ def _pods(peer: PolicyPeer, census: Census, place: Place, more: Tags) -> Iterato
             yield Peer(place.pods(every), tags if here else None)
 
 
-def _here(cidrs: tuple[str, ...], census: Census, place: Place) -> Tags | None:
-    """Pods of the own namespace whose addresses are all in these prefixes, as tags."""
-    if not place.is_elsewhere:
-        if blocks.covers_all(cidrs, place.subnets):
-            return NO_TAGS
-        if blocks.misses_a_family(cidrs, place.subnets):
-            return None
-    inside = [pod for pod in census.pods((census.namespace,), None) if is_inside(pod, cidrs)]
-    return census.member(["inside", cidrs], inside)
+def _block(cidrs: tuple[str, ...], place: Place, *, paired: bool) -> Peer:
+    """Addresses, those of pods as well; of own pods nothing is asked where it is all of them, or none."""
+    endpoint = Endpoint(prefixes=cidrs)
+    if not paired or (not place.is_elsewhere and not blocks.overlap(cidrs, place.subnets)):
+        return Peer(endpoint)
+    if not place.is_elsewhere and blocks.covers_all(cidrs, place.subnets):
+        return Peer(endpoint, NO_TAGS)
+    return Peer(endpoint, NO_TAGS, cidrs)

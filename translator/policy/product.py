@@ -7,27 +7,48 @@ decide, and stands first. What only one head decides is left to that head, behin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import groupby
+from typing import Protocol
 
-from translator.policy.model import ANY_SERVICE, EVERYTHING, Decision, Endpoint, Head, Rule, Tags, both, covers, meet
+from translator.policy.model import (
+    ANY_SERVICE,
+    EVERYTHING,
+    Decision,
+    Endpoint,
+    Head,
+    Rule,
+    Service,
+    Tags,
+    both,
+    covers,
+    meet,
+)
 
-OwnEndpoint = Callable[[Tags], Endpoint]
-"""The endpoint of the own pods that carry these tags."""
+
+class OwnEndpoint(Protocol):
+    """The endpoint of the own pods that carry these tags; of their addresses in `inside`, where that is not empty."""
+
+    def __call__(self, wanted: Tags, inside: tuple[str, ...] = ()) -> Endpoint | None:
+        """None where there is no such address."""
 
 
 def rules_of(egress: Head, ingress: Head, own: OwnEndpoint) -> tuple[Rule, ...]:
     """The list: product, ingress, egress, pass. Equal rules are there once, where they first stand."""
     every = (
         *_product(egress, ingress, own),
-        *(Rule(each.peer.endpoint, own(each.own), each.service, each.passes) for each in ingress),
-        *(Rule(own(each.own), each.peer.endpoint, each.service, each.passes) for each in egress),
+        *(_rule(each.peer.endpoint, own(each.own), each.service, passes=each.passes) for each in ingress),
+        *(_rule(own(each.own), each.peer.endpoint, each.service, passes=each.passes) for each in egress),
         Rule(EVERYTHING, EVERYTHING, ANY_SERVICE, True),
     )
-    return tuple(dict.fromkeys(every))
+    return tuple(dict.fromkeys(rule for rule in every if rule is not None))
 
 
-def _product(egress: Head, ingress: Head, own: OwnEndpoint) -> Iterator[Rule]:
+def _rule(source: Endpoint | None, target: Endpoint | None, service: Service, *, passes: bool) -> Rule | None:
+    return None if source is None or target is None else Rule(source, target, service, passes)
+
+
+def _product(egress: Head, ingress: Head, own: OwnEndpoint) -> Iterator[Rule | None]:
     """Every egress decision with every ingress decision that it can meet, in an order that lets the first of each win.
 
     Decisions of a run do the same, so inside a run no order means anything. Where egress denies, ingress is only asked
@@ -48,7 +69,9 @@ def _product(egress: Head, ingress: Head, own: OwnEndpoint) -> Iterator[Rule]:
             yield from _meetings(left, part, own, passes=part[0].passes)
 
 
-def _meetings(outward: list[Decision], inward: list[Decision], own: OwnEndpoint, *, passes: bool) -> Iterator[Rule]:
+def _meetings(
+    outward: list[Decision], inward: list[Decision], own: OwnEndpoint, *, passes: bool
+) -> Iterator[Rule | None]:
     for out in outward:
         for into in inward:
             assert out.peer.here is not None and into.peer.here is not None
@@ -56,7 +79,8 @@ def _meetings(outward: list[Decision], inward: list[Decision], own: OwnEndpoint,
             target = both(into.own, out.peer.here)
             service = meet(out.service, into.service)
             if source is not None and target is not None and service is not None:
-                yield Rule(own(source), own(target), service, passes)
+                ends = own(source, into.peer.inside), own(target, out.peer.inside)
+                yield _rule(*ends, service, passes=passes)
 
 
 def _runs(head: Head) -> list[list[Decision]]:
