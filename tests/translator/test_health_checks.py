@@ -151,3 +151,8 @@ def test_a_service_without_addresses_checks_nobody(fields: dict[str, Any]) -> No
 def test_members_in_a_network_of_their_own_are_checked_there() -> None:
     isolated = (namespace(isolation="true"), *(pod(name) for name in ("web-0", "web-1")))
     assert checked(following((*isolated, endpoints("cart-a", "web-0", "web-1"), asking(PING)))) == ["web-0", "web-1"]
+
+
+def test_members_behind_a_load_balancer_object_are_checked_alike() -> None:
+    balanced = msgspec.structs.replace(SETTINGS, service_load_balancer="loadbalancer")
+    assert checked(following((*THERE, asking(PING)), settings=balanced)) == ["web-0", "web-1"]
