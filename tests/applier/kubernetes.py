@@ -11,9 +11,12 @@ from sqlalchemy import Engine, text
 
 from schemas.contrail.objects import Desired
 from schemas.records import (
+    RECORD_OF_KIND,
     Endpoint,
     EndpointPort,
     EndpointSliceRecord,
+    IngressBackend,
+    IngressRecord,
     NamespaceRecord,
     NetworkAttachmentDefinitionRecord,
     PodRecord,
@@ -23,7 +26,7 @@ from schemas.records import (
 )
 from tests.applier.desired import DesiredStore
 from translator.notice import objects_of
-from translator.resource import NOWHERE, Cause, Key, Resource, canonical, digest_of, key_of
+from translator.resource import NOWHERE, Cause, Key, Resource, canonical, digest_of, key_of, list_key, list_keys
 from translator.translate.registry import require_valid, translate
 from translator.view import View
 
@@ -57,7 +60,7 @@ class KubernetesInStore:
         self.engine = engine
         self.cluster = cluster
         self.desired = DesiredStore(engine, cluster=cluster)
-        self._settings = SettingsRecord(
+        self.settings = SettingsRecord(
             cluster=cluster,
             owner=owner,
             domain="default-domain",
@@ -69,7 +72,7 @@ class KubernetesInStore:
 
     def start(self, *namespaces: str) -> None:
         """The cluster's own objects, its namespaces, and complete listings, which began when all else was made."""
-        self._put("Settings", "", self.cluster, self._settings)
+        self._put("Settings", "", self.cluster, self.settings)
         for namespace in namespaces:
             self.namespace(namespace)
         for kind in ("Namespace", "Node", "Pod"):
@@ -105,6 +108,12 @@ class KubernetesInStore:
             *self._put("Service", namespace, name, record, uid=uid),
             *self._put("EndpointSlice", namespace, f"{name}-1", slice_, uid=f"{uid}-1"),
         )
+
+    def ingress(self, namespace: str, name: str, service: str, *, port: int = 80) -> tuple[Desired, ...]:
+        """An ingress of our class that leads to a service."""
+        backend = IngressBackend(service=service, port=port)
+        record = IngressRecord(class_name="opencontrail", default_backend=backend)
+        return self._put("Ingress", namespace, name, record, uid=uid_of(namespace, f"ingress {name}"))
 
     def attachment(self, namespace: str, name: str, cidr: str) -> tuple[Desired, ...]:
         """An attachment with a network of its own."""
@@ -168,4 +177,11 @@ class KubernetesInStore:
         if resource.kind == "Pod":
             node = resource.body.node_name  # type: ignore[union-attr]
             found.setdefault(key_of("Node", "", node), None)
-        return tuple(objects_of(translate(resource, View(self._settings, found, {}))))
+        if resource.kind == "Ingress":
+            found.setdefault(key_of("IngressClass", "", "opencontrail"), None)
+        spaces = (None, "", *{each.home for each in self._found.values()})
+        listed: dict[Key, tuple[Resource, ...]] = {list_key(x, space): () for x in RECORD_OF_KIND for space in spaces}
+        for key in sorted(self._found):
+            for each in list_keys(key):
+                listed[each] = (*listed.get(each, ()), self._found[key])
+        return tuple(objects_of(translate(resource, View(self.settings, found, listed))))
