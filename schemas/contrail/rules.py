@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 
 from schemas.contrail.entries import entry_rule
 from schemas.contrail.objects import ContrailObject, Entry, FqName, Json, Link, Reference, joined
@@ -111,7 +111,7 @@ def _check_references(label: str, known: ObjectType, references: tuple[Reference
     fields = set()
     seen = set()
     for reference in references:
-        fields.add(_check_reference(label, known, reference).field)
+        fields.add(_field_of_plain(known.name, reference) or _check_reference(label, known, reference).field)
         key = (reference.type, reference.fq_name)
         if key in seen:
             raise ModelError(f"{label}: refers to {reference.type} {joined(reference.fq_name)} twice")
@@ -120,6 +120,20 @@ def _check_references(label: str, known: ObjectType, references: tuple[Reference
         if rule.mandatory and field not in fields:
             raise ModelError(f"{label}: {field} is missing; a {known.name} needs a {rule.target}")
     return frozenset(fields)
+
+
+def _field_of_plain(type_: str, reference: Reference) -> str:
+    """The field of a reference without attribute that is as it should be, '' for any other."""
+    return _checked_plain(type_, reference.type, reference.fq_name, reference.uuid) if reference.attr is None else ""
+
+
+@lru_cache(maxsize=16384)
+def _checked_plain(type_: str, target: str, fq_name: FqName, uuid: str | None) -> str:
+    """Kept, because thousands of objects refer to the same tags, groups and networks."""
+    try:
+        return _check_reference("", type_of(type_), Reference(target, fq_name, uuid)).field
+    except ModelError:
+        return ""
 
 
 def _check_reference(label: str, known: ObjectType, reference: Reference) -> ReferenceRule:

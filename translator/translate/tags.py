@@ -119,12 +119,12 @@ _Labels = tuple[tuple[str, str], ...]
 
 def of_namespace(settings: SettingsRecord, labels: Mapping[str, str]) -> Worn:
     """What a namespace's project wears, and its pods by it."""
-    return _of_labels(settings, NAMESPACE, tuple(sorted(labels.items())))
+    return _of_labels(settings, NAMESPACE, tuple(labels.items()))
 
 
 def of_pod(settings: SettingsRecord, namespace: str, labels: Mapping[str, str], inherited: Mapping[str, str]) -> Worn:
     """What a pod's interfaces wear; `inherited` are labels of the namespace that no project wears for it."""
-    return _of_pod(settings, namespace, tuple(sorted(labels.items())), tuple(sorted(inherited.items())))
+    return _of_pod(settings, namespace, tuple(labels.items()), tuple(inherited.items()))
 
 
 @lru_cache(maxsize=16384)
@@ -144,7 +144,9 @@ def _of_pod(settings: SettingsRecord, namespace: str, labels: _Labels, inherited
 @lru_cache(maxsize=16384)
 def _of_labels(settings: SettingsRecord, kind: str, labels: _Labels) -> Worn:
     texts = [
-        label_text(settings.cluster, f"{kind}.{key}", value) for key, value in labels if is_tagged(f"{kind}.{key}")
+        label_text(settings.cluster, f"{kind}.{key}", value)
+        for key, value in sorted(labels)
+        if is_tagged(f"{kind}.{key}")
     ]
     references = tuple(named(settings.cluster, text).reference() for text in texts)
     return Worn(references, tuple(tag_object(settings, text) for text in texts))
