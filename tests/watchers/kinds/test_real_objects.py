@@ -217,7 +217,7 @@ def test_a_chain_has_its_defaults_from_the_crd_and_columns_for_people(cluster: K
     table = "application/json;as=Table;g=meta.k8s.io;v=v1"
     with _open(cluster.admin, "/apis/opencontrail.org/v1alpha1/namespaces/shop/servicechains", table) as answer:
         columns = [column["name"] for column in json.load(answer)["columnDefinitions"]]
-    assert columns == ["Name", "Services", "Ready", "Reason", "Age"]
+    assert columns == ["Name", "Services", "Age"]
 
 
 def test_the_api_server_itself_refuses_a_chain_that_goes_on_behind_address_translation(
