@@ -117,16 +117,19 @@ class Agent:
         elements = [self._operational(interface) for interface in interfaces]
         return elements if elements and None not in elements else None
 
-    async def interface(self, interface_uuid: str) -> Json | None:
-        """GET /vm/…/<interface> and GET /port: element, or None for not found."""
+    async def interface(self, interface_uuid: str, machine_uuid: str = "") -> Json | None:
+        """GET /vm/<machine>/<interface> and GET /port: element, or None for not found."""
         port = self._ports.get(interface_uuid)
-        if port is None:
+        if port is None and not machine_uuid:
             return None
-        interfaces = await self._ask(self._config.interfaces, port.port.machine_uuid)
+        interfaces = await self._ask(self._config.interfaces, port.port.machine_uuid if port else machine_uuid)
         return next((self._operational(i) for i in interfaces if i.uuid == interface_uuid), None)
 
     def _operational(self, interface: InterfaceConfig) -> Json | None:
         port = self._ports.get(interface.uuid)
+        if interface.vlan is not None:
+            # Sub-interfaces are made from the configuration alone: nobody announces them.
+            return operational(interface, "", self._now())
         return None if port is None else operational(interface, port.port.tap, self._now())
 
     async def _add(self, port: VmPort | NovaPort) -> None:

@@ -19,7 +19,10 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class InterfaceConfig:
-    """A virtual-machine-interface of a machine that is linked to this node."""
+    """A virtual-machine-interface of a machine that is linked to this node.
+
+    A sub-interface has a tag (`vlan`) and the interface that carries it (`parent_uuid`).
+    """
 
     uuid: str
     machine_uuid: str
@@ -30,6 +33,8 @@ class InterfaceConfig:
     mac: str
     annotations: tuple[tuple[str, str], ...] = ()
     assignments: tuple[Assignment, ...] = ()
+    vlan: int | None = None
+    parent_uuid: str = ""
 
 
 class ConfigSource(Protocol):

@@ -42,6 +42,8 @@ class ContrailConfig:
             machine_uuid,
             "virtual_network_refs",
             "virtual_machine_interface_mac_addresses",
+            "virtual_machine_interface_properties",
+            "virtual_machine_interface_refs",
             "annotations",
         )
         interfaces = [self._interface(body, machine_uuid, name) for body in found]
@@ -63,6 +65,10 @@ class ContrailConfig:
         macs = (body.get("virtual_machine_interface_mac_addresses") or {}).get("mac_address", [])
         if not networks or not macs:
             return None
+        # A tag without a parent, or 0, makes no sub-interface.
+        parents = body.get("virtual_machine_interface_refs", [])
+        tag = (body.get("virtual_machine_interface_properties") or {}).get("sub_interface_vlan_tag") or None
+        is_nested = bool(parents) and tag is not None
         pairs = (body.get("annotations") or {}).get("key_value_pair", [])
         return InterfaceConfig(
             uuid=body["uuid"],
@@ -74,6 +80,8 @@ class ContrailConfig:
             mac=macs[0],
             annotations=tuple((pair["key"], pair["value"]) for pair in pairs),
             assignments=self._assignments(body["uuid"], networks[0]["uuid"]),
+            vlan=tag if is_nested else None,
+            parent_uuid=parents[0]["uuid"] if is_nested else "",
         )
 
     def _assignments(self, interface_uuid: str, network_uuid: str) -> tuple[Assignment, ...]:

@@ -104,8 +104,8 @@ def configured(interface: InterfaceConfig) -> Json:
         "vn-id": interface.network_uuid,
         "vn-name": interface.network_name,
         "mac-address": interface.mac,
-        "sub-interface": False,
-        "vlan-id": NO_VLAN,
+        "sub-interface": interface.vlan is not None,
+        "vlan-id": NO_VLAN if interface.vlan is None else interface.vlan,
         "annotations": [f"{{{key}:{value}}}" for key, value in interface.annotations],
     }
 
@@ -122,8 +122,8 @@ def operational(interface: InterfaceConfig, tap: str, now: str) -> Json | None:
         "vm-project-id": interface.project_uuid,
         "mac-address": interface.mac,
         "system-name": tap,
-        "rx-vlan-id": NO_VLAN,
-        "tx-vlan-id": NO_VLAN,
+        "rx-vlan-id": NO_VLAN if interface.vlan is None else interface.vlan,
+        "tx-vlan-id": NO_VLAN if interface.vlan is None else interface.vlan,
         "vhostuser-mode": 0,
     }
     if four := by_family.get(4):

@@ -53,7 +53,7 @@ async def _get_vm(agent: Agent, match: re.Match[str], _: str) -> web.Response:
 
 
 async def _get_vm_interface(agent: Agent, match: re.Match[str], _: str) -> web.Response:
-    element = await agent.interface(match[2])
+    element = await agent.interface(match[2], match[1])
     return _found(None if element is None else [element])
 
 

@@ -1,7 +1,8 @@
 """`python -m tests.cni.agent_process ROWS [CRASH]`: the node agent over a file of rows, killing itself where told.
 
 CRASH is `<call>:before` or `<call>:after`, with the names of calls that ADD makes (`plug`, `announce`, `port`,
-`begin`, `put`): SIGKILL at that moment, as a node that loses power there.
+`begin`, `put`, and `make` of a sub-interface): SIGKILL at that moment, as a node that loses power there. VLAN_DRIVER
+names the socket of a driver of sub-interfaces (tests/rigs/vlans.py), where the kernel has none.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ from cni import records
 from cni.agent import build, stop_on_signals
 from cni.netlink import Netlink
 from cni.settings import AgentSettings
+from cni.vlans import KernelVlans
 from cni.vrouter import VrouterAgent
 from schemas.health import Health
 from schemas.logs import configure
 from schemas.settings import from_env
 from tests.cni.rows import FileStore
+from tests.rigs.vlans import UserSpaceVlans
 
 
 class Dying:
@@ -53,11 +56,12 @@ def main(rows: str, crash: str = "") -> None:
     vrouter = VrouterAgent(settings.vrouter_host, settings.vrouter_port, timeout=settings.vrouter_timeout)
     if crash.partition(":")[0] in ("begin", "put"):
         _patch_records(crash)
+    vlans = UserSpaceVlans(os.environ["VLAN_DRIVER"]) if "VLAN_DRIVER" in os.environ else KernelVlans()
     agent = build(
         settings,
         store=FileStore(Path(rows)),
         health=Health(),
-        kernel=Dying(Netlink(), crash),
+        kernel=Dying(Netlink(trunk=settings.nested_interface, vlans=Dying(vlans, crash)), crash),
         vrouter=Dying(vrouter, crash),
         registry=CollectorRegistry(),
     )

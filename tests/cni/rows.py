@@ -65,8 +65,8 @@ def six(four: PodAddress, address: str = "fd00:10:32::fffc") -> PodAddress:
     return replace(four, family=6, address=address, prefix_len=64, gateway=gateway, dns=dns)
 
 
-def configured(*rows: PodAddress) -> InterfaceConfig:
-    """What the controller tells the vrouter agent of the interface of these rows."""
+def configured(*rows: PodAddress, parent: str = "") -> InterfaceConfig:
+    """What the controller tells the vrouter agent of the interface of these rows; `parent` carries a sub-interface."""
     first = rows[0]
     assignments = tuple(
         Assignment(r.family, r.address, r.prefix_len or 0, r.gateway, r.dns) for r in rows if r.address is not None
@@ -81,6 +81,8 @@ def configured(*rows: PodAddress) -> InterfaceConfig:
         mac=first.mac,
         annotations=(("index", "0/1"), ("network", "default")),
         assignments=assignments,
+        vlan=first.vlan,
+        parent_uuid=parent,
     )
 
 
