@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from schemas.events import ChangeEvent, Op
 from tests.translator.chains import chain, end, service
 from tests.translator.facts import attachment, controlled, event, gone, namespace, node, pod, uid, workload
+from tests.translator.ingresses import CART, ingress, ingress_class, path, rule
 from tests.translator.rows import Dump, MemoryBackend
 from tests.translator.services import NAMED, cart, endpoint, endpoints
 from tests.translator.world import World
@@ -64,6 +65,8 @@ HISTORIES: tuple[History, ...] = (
     ),
     (endpoints("cart-2", endpoint("a", pod_uid=uid("a1"))), endpoints("cart-2", "h", endpoint("gone"), of="till")),
     (pod("i", annotations={NETWORK: BLUE}), pod("i", annotations={NETWORK: BLUE, f"{NETWORK}-connect": "true"})),
+    (ingress("front", rule("", path("/"))), ingress("front", default_backend=CART, class_name="edge")),
+    (ingress_class("edge", "elsewhere.example/x"), ingress_class("edge")),
 )
 
 
