@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import click
 
+from console.policy.command import policy
 from console.provision import provision
 from console.resync import resync
 from console.settings import page
@@ -42,6 +43,7 @@ cli.add_command(up)
 cli.add_command(provision)
 cli.add_command(status)
 cli.add_command(resync)
+cli.add_command(policy)
 
 
 def main() -> None:
