@@ -297,7 +297,7 @@ def _slots(*, admin: bool) -> dict[Key, st.SearchStrategy[Any]]:
 _MOSTLY, _OFTEN = (st.sampled_from((False, *[True] * times)) for times in (15, 5))
 
 
-def clusters(*, admin: bool = False, dual: bool = True) -> st.SearchStrategy[Cluster]:
+def clusters(*, admin: bool = False) -> st.SearchStrategy[Cluster]:
     """Clusters in which most slots are filled, and some have pods of two families; they shrink to empty ones."""
     slots = _slots(admin=admin)
     chances = {key: _MOSTLY if key[0] in ("Namespace", "Node") else _OFTEN for key in slots}
@@ -305,7 +305,7 @@ def clusters(*, admin: bool = False, dual: bool = True) -> st.SearchStrategy[Clu
         lambda held, chance, settings: Cluster({k: each for k, each in held.items() if chance[k]}, settings),
         st.fixed_dictionaries(slots),
         st.fixed_dictionaries(chances),
-        st.sampled_from((DUAL, SETTINGS, SHARED) if dual else (SETTINGS, SHARED)),
+        st.sampled_from((DUAL, SETTINGS, SHARED)),
     ).map(_in_family)
 
 

@@ -207,7 +207,6 @@ def test_ip_blocks_in_both_directions_that_cover_some_of_the_pods() -> None:
     means(some_of_the_pods(shop(SETTINGS)), yes=["shop/web > shop/db:1", "shop/web > shop/tool:1"], no=no)
 
 
-@pytest.mark.xfail(strict=True, reason="blocks of one family, in both directions, between pods of two families")
 def test_ip_blocks_of_one_family_between_pods_of_two() -> None:
     no = ["shop/tool > shop/db:1", "shop/web > other/db:1", "shop/web >6 shop/db:1"]
     means(some_of_the_pods(shop()), yes=["shop/web > shop/db:1", "shop/web > shop/tool:1"], no=no)
