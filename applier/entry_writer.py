@@ -10,8 +10,6 @@ itself.
 
 from __future__ import annotations
 
-import threading
-from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
 
@@ -21,6 +19,7 @@ from applier.client import ContrailClient
 from applier.outcome import Call, Outcome, Verdict, classify
 from applier.owners import Found, Owners
 from applier.rows import Row
+from applier.turns import turn
 from schemas.contrail import wire
 from schemas.contrail.objects import Entry, Json, joined
 from schemas.contrail.rules import check_entry
@@ -40,15 +39,11 @@ class EntryWriter:
         self._client = client
         self._owners = owners
         self._write = write
-        self._lock = threading.Lock()
-        self._turns: defaultdict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
 
     def apply(self, row: Row, entry: Entry) -> Outcome:
         """Make Contrail have, or no longer have, the entry."""
         check_entry(entry)
-        with self._lock:
-            turn = self._turns[entry.owner_type, joined(entry.owner_fq_name)]
-        with turn:
+        with turn(entry.owner_type, joined(entry.owner_fq_name)):
             found = self._owners.find(entry)
             outcome = self._apply(row, entry, found)
             if outcome.verdict is Verdict.GONE and found.uuid is not None:

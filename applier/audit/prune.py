@@ -18,12 +18,14 @@ from applier.audit.calls import Calls
 from applier.audit.guards import Orphan, Standing, budget, made_for, why_kept
 from applier.audit.session import Session
 from applier.audit.settings import AuditSettings
+from applier.audit.strays import take_out
 from applier.audit.values import Live
 from applier.outcome import Call, Outcome, Verdict
 from applier.owners import ROUTER
 from applier.rows import label
 from applier.writer import OwnerMark
 from schemas.contrail import wire
+from schemas.contrail.objects import ENTRY
 from schemas.errors import ContrailUnavailable
 
 logger = logging.getLogger(__name__)
@@ -122,8 +124,13 @@ class Pruner:
             if stays := sorted(needs[uuid] & self.result.kept.keys()):
                 self.result.kept.setdefault(uuid, f"kept: it belongs to {stays[0]}, which stays as well")
         for uuid in order:
-            if uuid not in self.result.kept and self._last_look(by_uuid[uuid]) is not None:
+            if uuid not in self.result.kept and self._may_go(by_uuid[uuid]):
                 self._delete(by_uuid[uuid])
+
+    def _may_go(self, orphan: Orphan) -> bool:
+        if orphan.type == ENTRY:  # it is what its key says; whether it is there is seen when it is taken out
+            return not self._session.run("ask the store again", self._is_wanted, orphan)
+        return self._last_look(orphan) is not None
 
     def _last_look(self, orphan: Orphan) -> Live | None:
         """The orphan as Contrail has it at this moment, if it may still be deleted; else what is known is noted."""
@@ -160,7 +167,7 @@ class Pruner:
         return self._calls.attempt(Call.LINK, lambda client: client.ref_update(body))[0]
 
     def _delete(self, orphan: Orphan) -> None:
-        outcome, _ = self._calls.attempt(Call.DELETE, lambda client: client.delete(orphan.type, orphan.uuid))
+        outcome = self._deleted(orphan)
         if outcome.verdict is Verdict.HELD:
             self._keep(orphan, f"kept: {self._holders(outcome)}")
         elif outcome.verdict not in (Verdict.DONE, Verdict.GONE):
@@ -175,6 +182,11 @@ class Pruner:
             self.result.deleted.append(orphan)
             cluster = self._mark.cluster
             self._session.run("note a deletion", ledger.pruned, self._run, cluster, orphan.uuid)
+
+    def _deleted(self, orphan: Orphan) -> Outcome:
+        if orphan.type == ENTRY:
+            return take_out(self._calls, orphan)
+        return self._calls.attempt(Call.DELETE, lambda client: client.delete(orphan.type, orphan.uuid))[0]
 
     def _holders(self, outcome: Outcome) -> str:
         """What keeps an object from being deleted, in words; it is only read."""

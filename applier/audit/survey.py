@@ -89,7 +89,7 @@ class Survey:
             self._compare_links()
         if wanted.get(ENTRY):
             self._progress.begin("entries")
-            self._note(findings_of_entries(self._session, self._pages, cluster=self._cluster, began=self._began))
+            self._note(findings_of_entries(self._session, self._pages, mark=self._mark, began=self._began))
 
     def _compare(self, type_: str) -> None:
         self._session.run("begin with a type", scratch.forget_type)

@@ -45,6 +45,24 @@ _WHOLE: Mapping[tuple[str, str], tuple[str, str, tuple[str, ...]]] = MappingProx
 """Properties that are no collection for the API: items, key, distinct fields."""
 
 
+LINK_LOCAL = ("global-vrouter-config", "linklocal_services")
+"""Where link-local services are."""
+
+
+def service_key(cluster: str, namespace: str, service: str, port: int) -> str:
+    """Key of a service's link-local entry; Kubernetes' names hold no '__', so two of them never meet."""
+    return f"{cluster}__{namespace}__{service}__{port}"
+
+
+def service_of_key(cluster: str, key: str) -> tuple[str, str] | None:
+    """Namespace and name of the service that a key of this cluster was made for; None for any other key."""
+    namespace, _, rest = key.removeprefix(f"{cluster}__").partition("__")
+    service, _, port = rest.partition("__")
+    if not (key.startswith(f"{cluster}__") and namespace and service and port.isdecimal()):
+        return None
+    return namespace, service
+
+
 @cache
 def entry_rule(type_: str, name: str) -> EntryRule:
     """How the entries of this property are told apart; ModelError if it has none."""

@@ -23,6 +23,7 @@ from typing import cast
 
 import msgspec
 
+from schemas.contrail.entries import LINK_LOCAL, service_key
 from schemas.contrail.objects import Entry
 from schemas.identity import object_uuid
 from schemas.records import Endpoint, EndpointSliceRecord, PodRecord, ServiceRecord, SettingsRecord
@@ -35,7 +36,6 @@ from translator.translate.public_address import asked
 from translator.translate.service_ports import resolve
 from translator.view import View
 
-PROPERTY = "linklocal_services"
 LEFT_OUT = "BackEndsLeftOut"
 NOT_SERVED = "BackEndsNotServed"
 _KUBERNETES = ("default", "kubernetes")
@@ -208,12 +208,12 @@ def _entry(settings: SettingsRecord, service: Resource, address: str, at: _Targe
         "ip_fabric_service_port": at.target,
         "ip_fabric_DNS_service_name": "",
     }
-    return Entry(names.VROUTER_CONFIG, names.VROUTERS, PROPERTY, key, value)
+    return Entry(LINK_LOCAL[0], names.VROUTERS, LINK_LOCAL[1], key, value)
 
 
 def _key(settings: SettingsRecord, service: Resource, port: int) -> str:
     if (service.namespace, service.name) == _KUBERNETES and not settings.project:
         key = "-".join((*names.default_project(settings).fq_name, service.name, str(port)))
     else:
-        key = f"{settings.cluster}__{service.namespace}__{service.name}__{port}"
-    return object_uuid(settings.cluster, PROPERTY, key) if _METADATA in key.lower() else key
+        key = service_key(settings.cluster, service.namespace, service.name, port)
+    return object_uuid(settings.cluster, LINK_LOCAL[1], key) if _METADATA in key.lower() else key

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from schemas.contrail.objects import Entry, joined
 from tests.applier.audit.world import World
-from tests.applier.test_entries import API, DATABASE, METADATA, local, names, pool, pools, services, somebody
+from tests.applier.test_entries import API, DATABASE, METADATA, THEIRS, local, names, pool, pools, services, somebody
 
 pytestmark = [pytest.mark.postgres]
 
@@ -53,9 +53,43 @@ def test_case_78_entries_come_back_after_contrail_was_wiped(served: World) -> No
     assert sorted(names(served.contrail)) == sorted((API.key, DATABASE.key)) and pools(served.contrail)
 
 
-def test_entries_of_others_are_never_found_whatever_their_names(served: World) -> None:
-    stray = replace(API, key="k8s__gone__svc__80", value={**API.value, "linklocal_service_name": "k8s__gone__svc__80"})
-    somebody(served.contrail, "linklocal_services", API.value, DATABASE.value, METADATA, stray.value)
-    report = served.audit(repair=True, prune=True)
-    assert (report.left, report.pruned) == (0, 0)
-    assert len(services(served.contrail)) == 4
+def entry_of(name: str, address: str) -> dict[str, Any]:
+    return dict(local(name, address).value)
+
+
+def lost(world: World, *more: dict[str, Any]) -> None:
+    """An entry of service shop/db that the store no longer knows, seen by one audit long ago, among others."""
+    world.pods("web-0")
+    world.store.epoch("Service")
+    world.store.desired.put(API)
+    world.apply()
+    somebody(
+        world.contrail, "linklocal_services", METADATA, entry_of("k8s__shop__db__80", "10.96.0.8"), API.value, *more
+    )
+    world.audit()
+    world.age(3600)
+
+
+def test_case_77_an_entry_that_the_store_lost_is_an_orphan_and_pruned_once_all_guards_let_go(world: World) -> None:
+    others = entry_of("k8s__b__shop__db__80", "10.96.0.9"), THEIRS, entry_of("k8s__shop__db__web", "10.96.0.10")
+    lost(world, *others)
+    assert set(world.findings().values()) == {"orphan"} and len(world.findings()) == 1
+    assert world.audit(prune=False).pruned == 0
+    report = world.audit(prune=True)
+    assert (report.pruned, report.left) == (1, 0)
+    assert services(world.contrail) == [METADATA, dict(API.value), *others]
+
+
+def test_case_75_an_entry_whose_service_is_there_is_kept(world: World) -> None:
+    lost(world)
+    world.store.service("shop", "db", uid="7b1f5a52-0d6c-4d8e-a4a1-0c7f6f1f0001", address="10.96.0.8")
+    assert world.audit(prune=True).pruned == 0
+    assert "k8s__shop__db__80" in names(world.contrail)
+    assert any("Service/shop/db is there" in reason for reason in world.reasons())
+
+
+def test_case_75_an_entry_that_another_audit_took_out_meanwhile_is_nothing_to_prune(world: World) -> None:
+    lost(world)
+    somebody(world.contrail, "linklocal_services", METADATA, API.value)
+    assert world.audit(prune=True).left == 0
+    assert world.findings() == {} and names(world.contrail) == ["metadata", API.key]
