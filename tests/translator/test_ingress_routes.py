@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from schemas.errors import TranslationError
 from schemas.records import IngressBackend, IngressPath, IngressRecord, IngressRule
 from tests.translator.proxies import Frontend, Pool
-from translator.translate.ingress_routes import default, require_readable, rules
+from translator.translate.ingress_routes import MOST, default, require_readable, rules
 
 HOSTS = ("", "a.example", "b.example", "*.example", "*.b.example", "x.b.example", "A.Example")
 PATHS = ("/", "/a", "/a/", "/a/b", "/ab", "/a.b", "/a'b", "/a:b", "/a+b/(c)", "/a/b/c", "/a/b/c/")
@@ -157,6 +157,14 @@ def test_no_path_is_all_paths_where_the_implementation_may_say_so() -> None:
     record = one(("", "ImplementationSpecific"))
     require_readable("Ingress shop/front", record)
     assert conditions(record) == [{"type": "acl", "path": "-m beg /"}]
+
+
+def test_too_many_paths_are_refused() -> None:
+    require_readable("Ingress shop/front", one(*((f"/{n}", "Prefix") for n in range(MOST))))
+    with pytest.raises(TranslationError) as caught:
+        require_readable("Ingress shop/front", one(*((f"/{n}", "Prefix") for n in range(MOST + 1))))
+    said = f"Ingress shop/front: spec.rules has {MOST + 1} paths; accepted are {MOST}, more in other ingresses"
+    assert str(caught.value) == said
 
 
 class Named(BaseHTTPRequestHandler):

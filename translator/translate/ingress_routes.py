@@ -9,7 +9,8 @@ what belongs to a nearer one, and no request fits two.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -21,6 +22,10 @@ _WILDCARD = "*."
 _HOST = re.compile(r"(\*\.)?(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 _PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*")
 _SPECIAL = re.compile(r"[.$()*+]")
+_LAST = "\U0010ffff"
+"""Behind every letter that a path can have."""
+MOST = 500
+"""Rules and paths of one ingress; each path is three objects, six with HTTPS, and a part of one configuration."""
 _QUOTED = {"'": r"\x27", ":": r"\x3a"}
 """As HAProxy's configuration has them: a quote would begin a quotation, and colons part what the node is sent."""
 
@@ -50,47 +55,60 @@ class Route(msgspec.Struct, frozen=True, gc=False):
 
 
 class Rules(msgspec.Struct, frozen=True, gc=False):
-    """All routes, ordered by host, kind and path, and all hosts that have a rule, with or without paths."""
+    """All routes, ordered by host, kind and path; the patterns of their paths by key, and those of hosts by host."""
 
     routes: tuple[Route, ...]
-    hosts: tuple[str, ...]
+    paths: Mapping[str, str]
+    hosts: Mapping[str, str]
 
     def conditions(self, route: Route, port: int) -> dict[str, str]:
         """Annotations of the route's pool, of which svc-monitor makes HAProxy's conditions, word by word."""
         if route.is_default:
             return {"type": "default"}
-        host, path = self._host(route, port), self._path(route)
-        return {"type": "acl", "path": path, **({"host": host} if host else {})}
-
-    def _host(self, route: Route, port: int) -> str:
-        """What the Host header is compared with, ignoring case; '' if any host will do."""
-        if route.host and not route.host.startswith(_WILDCARD):
-            return f"{route.host} {route.host}:{port}"
-        nearer = [_expression(each) for each in self.hosts if each != route.host and _is_nearer(each, route.host)]
-        but = f"(?!({'|'.join(nearer)})(:|$))" if nearer else ""
-        if route.host:
-            return f"-m reg ^{but}{_expression(route.host)}(:[0-9]+)?$"
-        return f"-m reg ^{but}" if but else ""
-
-    def _path(self, route: Route) -> str:
-        """What the path is compared with: a prefix leaves out what belongs to a nearer route of its host."""
-        if route.kind == EXACT:
-            return _quoted(route.path)
-        beneath = [x for x in self.routes if x.host == route.host and x != route and _is_beneath(x, route)]
-        first = [each for each in beneath if not any(_is_beneath(each, other) for other in beneath if other != each)]
-        but = f"(?!({'|'.join(map(_beginning, first))}))" if first else ""
-        if not but and not route.path:
-            return "-m beg /"
-        return f"-m reg ^{but}{_beginning(route)}"
+        host = self.hosts.get(route.host, f"{route.host} {route.host}:{port}")
+        return {"type": "acl", "path": self.paths[route.key], **({"host": host} if host else {})}
 
 
 def rules(record: IngressRecord) -> Rules:
-    """Routes and hosts of an ingress; of two routes for the same the first one counts."""
+    """Routes of an ingress and their patterns; of two routes for the same the first one counts."""
     found: dict[str, Route] = {}
+    by_host: dict[str, list[Route]] = {}
     for route in _every(record):
-        found.setdefault(route.key, route)
+        if route.key not in found:
+            found[route.key] = route
+            by_host.setdefault(route.host, []).append(route)
+    paths = {key: pattern for routes in by_host.values() for key, pattern in _path_patterns(routes)}
+    hosts = {rule.host.lower() for rule in record.rules} - {""}
+    wide = {host: _host_pattern(host, hosts) for host in by_host if not host or host.startswith(_WILDCARD)}
     routes = sorted(found.values(), key=lambda route: (route.host, route.kind, route.path))
-    return Rules(tuple(routes), tuple(sorted({rule.host.lower() for rule in record.rules} - {""})))
+    return Rules(tuple(routes), paths, wide)
+
+
+def _host_pattern(wide: str, hosts: Iterable[str]) -> str:
+    """What the Host header is compared with for a wildcard, or '' for any host; '' if any will do."""
+    nearer = sorted(_expression(each) for each in hosts if each != wide and _is_nearer(each, wide))
+    but = f"(?!({'|'.join(nearer)})(:|$))" if nearer else ""
+    if wide:
+        return f"-m reg ^{but}{_expression(wide)}(:[0-9]+)?$"
+    return f"-m reg ^{but}" if but else ""
+
+
+def _path_patterns(routes: Iterable[Route]) -> Iterator[tuple[str, str]]:
+    """Key and pattern of each route of one host: a prefix leaves out what belongs to the nearest routes below it."""
+    every = sorted(routes, key=lambda route: (route.path + "/", route.kind == EXACT))
+    beginnings = [route.path + "/" for route in every]
+    for place, route in enumerate(every):
+        if route.kind == EXACT:
+            yield route.key, _quoted(route.path)
+            continue
+        below, number = [], place + 1
+        end = bisect_left(beginnings, beginnings[place] + _LAST)
+        while number < end:
+            below.append(_beginning(every[number]))
+            covers = every[number].kind == PREFIX
+            number = bisect_left(beginnings, beginnings[number] + _LAST) if covers else number + 1
+        but = f"(?!({'|'.join(below)}))" if below else ""
+        yield route.key, f"-m reg ^{but}{_beginning(route)}" if but or route.path else "-m beg /"
 
 
 def default(backend: IngressBackend) -> Route:
@@ -100,6 +118,9 @@ def default(backend: IngressBackend) -> Route:
 
 def require_readable(label: str, record: IngressRecord) -> None:
     """Raise TranslationError for a host or path that no request can have, or that HAProxy would read otherwise."""
+    size = sum(max(1, len(rule.paths)) for rule in record.rules)
+    if size > MOST:
+        raise TranslationError(f"{label}: spec.rules has {size} paths; accepted are {MOST}, more in other ingresses")
     for number, rule in enumerate(record.rules):
         if rule.host and not _HOST.fullmatch(rule.host.lower()):
             field = f"spec.rules[{number}].host"
@@ -124,11 +145,6 @@ def _every(record: IngressRecord) -> Iterator[Route]:
 def _is_nearer(host: str, than: str) -> bool:
     """Whether a host is one of those that the wider one, a wildcard or '' for any, means."""
     return not than or ("*" not in host and host.partition(".")[2] == than.removeprefix(_WILDCARD))
-
-
-def _is_beneath(route: Route, prefix: Route) -> bool:
-    """Whether all of a route's paths are among those of a prefix."""
-    return prefix.kind == PREFIX and f"{route.path}/".startswith(f"{prefix.path}/")
 
 
 def _expression(host: str) -> str:
