@@ -56,8 +56,8 @@ def test_a_service_away_from_balancers_waits_until_svc_monitor_has_let_go(
         assert counts(contrail) == [1, 1, 1, 1] and contrail.objects("floating-ip") == []
         (address,) = [each for each in old if each.type == "instance-ip"]
         theirs = {"fq_name": [*address.fq_name, "theirs"], "parent_type": "instance-ip"}
-        theirs = {"floating-ip": {**theirs, "floating_ip_address": "10.96.0.7"}}
-        made = requests.post(f"{contrail.url}/floating-ips", json=theirs, timeout=5).json()["floating-ip"]
+        body = {"floating-ip": {**theirs, "floating_ip_address": "10.96.0.7"}}
+        made = requests.post(f"{contrail.url}/floating-ips", json=body, timeout=5).json()["floating-ip"]
         kubernetes.settings = replace(kubernetes.settings, service_load_balancer="floating-ip")
         kubernetes.desired.remove(*old)
         kubernetes.service("shop", "web", "web-0", uid=SERVICE, address="10.96.0.7")

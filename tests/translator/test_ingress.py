@@ -307,6 +307,19 @@ def test_dual_stack_proxies_listen_at_ipv4_and_ipv6_ones_where_there_is_nothing_
     assert served((namespace(), only, FRONT), settings=six)[80].backend("shop.example", "/") == ("fd00:2::7:80",)
 
 
+def test_the_network_that_the_namespace_names_holds_its_ingresses() -> None:
+    blue = '{"domain": "default-domain", "project": "admin", "name": "blue"}'
+    there = (foreign_project("admin"), foreign_network("default-domain", "admin", "blue"))
+    home = namespace(network=blue, network__connect="true")
+    state = (home, cart(), TILL, FRONT)
+    history, contrail = History(), FollowingContrail(*there)
+    history.become(state)
+    contrail.follow(history.backend.store)
+    found = [each for each in contrail.everything("instance-ip") if each["fq_name"][0].startswith("front__")]
+    assert [each["instance_ip_address"].rpartition(".")[0] for each in found] == ["172.16.0"]
+    check(state, (*SHOP, FRONT), there=there)
+
+
 def test_one_project_for_all_namespaces() -> None:
     settings = replace(SETTINGS, project="tenants")
     check((*SHOP, FRONT), SHOP, settings=settings, there=(foreign_project("tenants"),))
