@@ -8,7 +8,7 @@ from schemas.contrail.objects import ContrailObject, Desired, Link
 from schemas.contrail.rules import check, check_entry, check_link
 from schemas.events import ChangeEvent
 from translator.notice import Outcome
-from translator.policy import admin
+from translator.policy import admin, well_formed
 from translator.resource import Resource
 from translator.translate import (
     attachment,
@@ -47,6 +47,7 @@ WELL_FORMED: dict[str, Callable[[ChangeEvent], None]] = {
     attachment.KIND: attachment.require_well_formed,
     "ServiceChain": service_chain.require_well_formed,
     ingress.KIND: ingress.require_well_formed,
+    "NetworkPolicy": well_formed.require_well_formed,
     admin.ADMIN: admin.require_well_formed,
 }
 """What a kind demands of a body before it may replace what is known of its object."""
