@@ -38,11 +38,21 @@ class Announcement:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Addresses to be written; none: to be taken back. `again` says that the same was written before."""
+    """Addresses to be written; none: to be taken back. `again` says that the same was written before.
+
+    `announced` is what the status held at `resource_version`, as far as is known.
+    """
 
     subject: Subject
     addresses: tuple[str, ...]
     again: bool = False
+    announced: tuple[str, ...] | None = None
+    resource_version: str = ""
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the status said so before, whoever wrote it."""
+        return self.announced is not None and set(self.announced) == set(self.addresses)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +81,14 @@ def _due(found: Announcement) -> Write | Forget | None:
     if mine is None or mine.held or mine.addresses != found.ready:
         if mine is not None and not mine.held and not found.complete and set(found.ready) < set(mine.addresses):
             return None
-        return Write(subject, found.ready, again=mine is not None and mine.addresses == found.ready)
+        return _write(subject, found, again=mine is not None and mine.addresses == found.ready)
     if found.announced is not None and set(found.announced) != set(found.ready) and _is_later(found, mine):
-        return Write(subject, found.ready, again=True)
+        return _write(subject, found, again=True)
     return None
+
+
+def _write(subject: Subject, found: Announcement, *, again: bool) -> Write:
+    return Write(subject, found.ready, again, found.announced, found.resource_version)
 
 
 def _is_later(found: Announcement, written: Written) -> bool:

@@ -60,7 +60,16 @@ class Announcing:
         return False
 
     def _write(self, act: Write) -> Reply:
-        return self._writer.apply(f"{act.subject.path}/status", status_of(act.subject, act.addresses), part=self.name)
+        path, body = f"{act.subject.path}/status", status_of(act.subject, act.addresses)
+        reply = self._writer.apply(path, body, part=self.name)
+        if reply.verdict is Verdict.HELD and act.announced == () and act.addresses:
+            # Whoever wrote the field has left nothing there, and nothing that comes between is overwritten.
+            body["metadata"]["resourceVersion"] = act.resource_version
+            forced = self._writer.apply(path, body, part=self.name, force=True)
+            return forced if forced.verdict is Verdict.DONE else reply
+        if reply.verdict is Verdict.HELD and act.is_there:
+            return Reply(Verdict.DONE, "", act.resource_version)
+        return reply
 
     def _note(self, act: Write, reply: Reply, done: list[Entry], forgotten: list[str]) -> None:
         subject, now = act.subject, self._clock()

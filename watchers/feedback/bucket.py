@@ -20,3 +20,7 @@ class Bucket:
         taken = min(wanted, int(self._tokens))
         self._tokens -= taken
         return taken
+
+    def give(self, unused: int) -> None:
+        """Put tokens back that were not used."""
+        self._tokens = min(self._burst, self._tokens + unused)

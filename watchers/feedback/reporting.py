@@ -119,13 +119,13 @@ class Reporting:
                 if not self._leads():
                     return
                 row = self._send(each, known, now)
-                if row is not None:
-                    (over if each.act is Act.SAY_OVER or row.count == 0 else done).append(row)
+                (over if each.act is Act.SAY_OVER or row.count == 0 else done).append(row)
         finally:
+            self._bucket.give(len(turn) - len(done) - len(over))
             self._store.record(done, over)
 
-    def _send(self, due: Due, known: Mapping[str, Known], now: float) -> Told | None:
-        """The row after one Event was sent: with count 0 it is to be forgotten; None leaves it for later."""
+    def _send(self, due: Due, known: Mapping[str, Known], now: float) -> Told:
+        """The row after one Event was sent; with count 0 it is to be forgotten. A refused one is not tried again."""
         told = due.told
         there = known.get(told.resource)
         version = there.subject.api_version if there else ""
@@ -134,12 +134,11 @@ class Reporting:
         reply = self._repeat(subject, after, now) if due.act is Act.REPEAT else None
         if reply is None or reply.verdict is Verdict.GONE:
             reply = self._create(subject, after, due.action, now)
-        if reply.verdict in (Verdict.DONE, Verdict.EXISTS):
-            return after
         if reply.verdict is Verdict.GONE:  # its namespace is going
             return replace(told, count=0)
-        logger.warning("no Event on %s reason=%s: %s", told.resource, told.reason, reply.text)
-        return replace(after, told_at=now) if due.act is not Act.SAY_OVER else after
+        if reply.verdict not in (Verdict.DONE, Verdict.EXISTS):
+            logger.warning("no Event on %s reason=%s: %s", told.resource, told.reason, reply.text)
+        return after
 
     def _create(self, subject: Subject, told: Told, action: str, now: float) -> Reply:
         body = body_of(subject, told, action=action, instance=self._instance, now=now)

@@ -53,9 +53,10 @@ class KubernetesWriter:
         self._connection = connection
         self._timeout = timeout
 
-    def apply(self, path: str, body: Json, *, part: str) -> Reply:
-        """Server-side apply, without force: what others hold stays theirs."""
-        return self._send("PATCH", path, body, _APPLY, part, query={"fieldManager": MANAGER})
+    def apply(self, path: str, body: Json, *, part: str, force: bool = False) -> Reply:
+        """Server-side apply; without force what others hold stays theirs."""
+        query = {"fieldManager": MANAGER, **({"force": "true"} if force else {})}
+        return self._send("PATCH", path, body, _APPLY, part, query=query)
 
     def create(self, path: str, body: Json, *, part: str) -> Reply:
         """POST of a new object."""
