@@ -59,6 +59,7 @@ def test_every_type_is_read() -> None:
         ("CLUSTER_NAME", "a:b", "without ':'"),
         ("CLUSTER_PROJECT", "d:p", "a project's name alone"),
         ("CLUSTER_PUBLIC_POOL", "d:p:pool", "accepted is domain:project:network:pool"),
+        ("CLUSTER_SERVICE_LOAD_BALANCER", "native", "accepted are floating-ip and loadbalancer"),
         ("CLUSTER_PUBLIC_POOL", "d:p::pool", "accepted is domain:project:network:pool"),
         ("CONTRAIL_URLS", "127.0.0.1:8082", "http://"),
         ("PROCESS_LOG_LEVEL", "LOUD", "accepted are DEBUG"),
