@@ -79,7 +79,7 @@ class SubInterfaces:
         return place if isinstance(place, Outcome) else make(placed(desired, place))
 
     def as_it_is(self, row: Row, desired: ContrailObject, live: Mapping[str, Json]) -> ContrailObject | Outcome:
-        """The interface with the place that it has in Contrail, which never changes there."""
+        """The interface with the place that it was made with in Contrail, where no pod can have another yet."""
         there = live_place(live)
         if there is None:
             reason = f"{row.label} is in Contrail, but below no interface: its pod must be made anew"

@@ -125,7 +125,8 @@ class Writer:
         """Update a sub-interface that Contrail has, and of which the store knows no place: adopted, or lost."""
         if self._nested is None:
             return self._update(row, desired, may_create=row.alias is None)
-        done = self._nested.placed(row, desired, lambda it: self._update(row, it, may_create=row.alias is None))
+        update = partial(self._update, may_create=row.alias is None)
+        done = self._nested.placed(row, desired, lambda it: update(row, it), afresh=True)
         return Attempt(done) if isinstance(done, Outcome) else done
 
     def _create(self, row: Row, desired: ContrailObject, address: str | None) -> Attempt:
@@ -153,7 +154,8 @@ class Writer:
             live = answer.json[desired.type]
             if tuple(live["fq_name"]) != desired.fq_name:
                 return Attempt(_taken(desired, f"uuid {desired.uuid} belongs to {joined(live['fq_name'])}"))
-            if desired.trunk is not None and self._nested is not None:
+            if desired.trunk is not None and self._nested is not None and not may_create and row.alias is None:
+                # Made by an attempt that was forgotten: perhaps under another tag than the one given now.
                 as_it_is = self._nested.as_it_is(row, desired, live)
                 if isinstance(as_it_is, Outcome):
                     return Attempt(as_it_is, live)

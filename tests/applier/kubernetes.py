@@ -19,6 +19,8 @@ from schemas.records import (
     IngressRecord,
     NamespaceRecord,
     NetworkAttachmentDefinitionRecord,
+    NodeAddress,
+    NodeRecord,
     PodRecord,
     ServicePort,
     ServiceRecord,
@@ -87,6 +89,10 @@ class KubernetesInStore:
         """A namespace."""
         annotations = {"opencontrail.org/isolation": "true"} if isolated else {}
         return self._put("Namespace", "", name, NamespaceRecord(annotations=annotations), uid=uid_of("", name))
+
+    def node(self, name: str, address: str) -> tuple[Desired, ...]:
+        """A node with an internal address."""
+        return self._put("Node", "", name, NodeRecord(addresses=(NodeAddress("InternalIP", address),)))
 
     def pod(
         self, namespace: str, name: str, *, uid: str = "", node: str = "node-1", **body: Any
