@@ -320,6 +320,11 @@ def _one_family(record: Record) -> Record:
     return msgspec.structs.replace(record, pod_ips=record.pod_ips[:1]) if isinstance(record, PodRecord) else record
 
 
+def policy_sets() -> st.SearchStrategy[dict[Key, NetworkPolicyRecord]]:
+    """Other policies in all slots of policies."""
+    return st.fixed_dictionaries({key: each for key, each in _slots(admin=False).items() if key[0] == "NetworkPolicy"})
+
+
 def steps(*, admin: bool = False) -> st.SearchStrategy[Step]:
     """One change of one slot; a dual-stack cluster's."""
     slots = _slots(admin=admin)

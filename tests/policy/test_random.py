@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import strategies as st
 
-from tests.policy.cluster import Cluster
+from schemas.records import NetworkPolicyRecord
+from tests.policy.cluster import Cluster, Key
 from tests.policy.exploring import explore
-from tests.policy.holding import holds, store_of
-from tests.policy.strategies import Step, clusters, steps
+from tests.policy.holding import store_of
+from tests.policy.strategies import Step, clusters, policy_sets, steps
 from tests.policy.truth import firewall_of, require_equal
 from tests.translator.states import rows
 
@@ -27,9 +30,21 @@ def stays(example: tuple[Cluster, list[Step]]) -> None:
             assert found[name] == alone[name], f"{at}: rows of {name} depend on the way"
 
 
+def means_each(example: tuple[Cluster, list[dict[Key, NetworkPolicyRecord]]]) -> None:
+    """They are equal for each of several sets of policies in one cluster, told one after the other."""
+    cluster, sets = example
+    history = store_of(cluster)
+    for number, policies in enumerate([{}, *sets]):
+        cluster = replace(cluster, resources={**cluster.resources, **policies})
+        history.become(cluster.events(), squashed=True)
+        history.become(cluster.events())
+        assert history.errors() == []
+        require_equal(cluster, firewall_of(history.backend.store), at=f"set {number}")
+
+
 def test_network_policies_mean_what_they_say() -> None:
-    explore(holds, clusters(), count=600)
+    explore(means_each, st.tuples(clusters(), st.lists(policy_sets(), min_size=5, max_size=5)), count=110)
 
 
 def test_they_still_do_after_every_step_of_a_history() -> None:
-    explore(stays, st.tuples(clusters(), st.lists(steps(), min_size=1, max_size=8)), count=60)
+    explore(stays, st.tuples(clusters(), st.lists(steps(), min_size=1, max_size=8)), count=40)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -46,7 +47,12 @@ def uids(cluster: Cluster) -> dict[str, str]:
 def firewall_of(store: MemoryStore) -> ContrailFirewall:
     """The firewall of everything that the store desires."""
     rows = [row for row in store.tables.objects.values() if not row.absent]
-    return ContrailFirewall((row.type, row.fq_name, row.uuid, json.loads(row.body)) for row in rows)
+    return ContrailFirewall((row.type, row.fq_name, row.uuid, _read(row.body)) for row in rows)
+
+
+@lru_cache(maxsize=4096)
+def _read(body: bytes) -> Any:
+    return json.loads(body)
 
 
 def differences(cluster: Cluster, firewall: ContrailFirewall) -> Iterator[Cell]:
