@@ -106,6 +106,22 @@ def test_case_33_a_pod_without_node_or_address_has_no_port_on_any_node() -> None
         assert rows((NODE, SHOP, nothing))["objects"] == rows((NODE, SHOP))["objects"]
 
 
+def test_case_34_labels_that_change_in_place_leave_machine_interface_and_address_what_they_are() -> None:
+    """Of a pod that nobody owns, as of any other; keys with '/' and '.', values with all that Kubernetes allows."""
+    plain, labelled = pod("web"), pod("web", labels={"example.org/tier": "a_b.C-9", "app.kubernetes.io/name": "web"})
+    check((NODE, SHOP, plain), (NODE, SHOP, labelled))
+    lasting = ("virtual-machine", "virtual-machine-interface", "instance-ip", "link")
+    first, second = (
+        {uuid for uuid, row in rows((NODE, SHOP, each))["objects"].items() if row[0] in lasting}
+        for each in (plain, labelled)
+    )
+    assert first == second
+    history = History()
+    history.become((NODE, SHOP, plain))
+    written = [each for each in history.changes(lambda: history.become((NODE, SHOP, labelled))) if each[1] in lasting]
+    assert written == [("update", "virtual-machine-interface")]
+
+
 NAMESPACES = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
 NAMES = st.from_regex(r"[a-z0-9]([a-z0-9.-]{0,30}[a-z0-9])?", fullmatch=True)
 

@@ -125,6 +125,19 @@ def test_case_24_managed_fields_and_status_conditions_are_no_news(pair: Pair) ->
         assert not inventory.put(observed(pair.kind, thing))
 
 
+def test_case_34_an_ephemeral_container_is_no_news() -> None:
+    """A debugger that comes into a running pod shares its network; it may declare no ports."""
+    [pair] = [pair for pair in PAIRS if pair.name == "pod_several_interfaces"]
+    inventory = Inventory()
+    assert inventory.put(observed(pair.kind, pair.object))
+    thing = _later(pair)
+    debugger = {"name": "debugger-1", "image": "example.org/debug:1", "targetContainerName": "web", "stdin": True}
+    thing["spec"]["ephemeralContainers"] = [debugger]
+    state = {"name": "debugger-1", "state": {"running": {"startedAt": "2026-11-23T03:00:00Z"}}, "ready": False}
+    thing.setdefault("status", {})["ephemeralContainerStatuses"] = [state]
+    assert not inventory.put(observed(pair.kind, thing))
+
+
 def test_case_24_heartbeats_of_a_thousand_nodes_are_no_news() -> None:
     [pair] = [pair for pair in PAIRS if pair.name == "node"]
     inventory = Inventory()
