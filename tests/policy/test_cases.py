@@ -311,7 +311,7 @@ def test_case_60_overlapping_blocks_and_exceptions() -> None:
     cluster = into_db(one, block("203.0.113.64/26", "203.0.113.64/32"))
     yes = ["203.0.113.128 > shop/db:1", "203.0.113.65 > shop/db:1"]
     means(cluster, yes=yes, no=["203.0.113.64 > shop/db:1", f"{OUT} > shop/db:1", "203.0.114.1 > shop/db:1"])
-    means(into_db(block("203.0.113.0/24", "203.0.113.0/24")), no=[f"{OUT} > shop/db:1"])
+    means(into_db(block("203.0.113.6/31", "203.0.113.6/32", "203.0.113.7/32")), no=[f"{OUT} > shop/db:1"])
 
 
 def test_case_60_a_named_port_that_some_pods_do_not_have() -> None:
