@@ -119,6 +119,11 @@ class ClusterSettings:
             )
         if self.nested_network and not self.nested:
             raise SettingsError(f"{_variable(self, 'nested_network')} needs {_variable(self, 'nested')}=true")
+        if self.nested and self.virtual_routers:
+            raise SettingsError(
+                f"{_variable(self, 'virtual_routers')} is not possible with {_variable(self, 'nested')}=true: "
+                "nodes are machines of hosts, which have the virtual-routers"
+            )
         if self.ip_fabric_forwarding and not self.ip_fabric_subnets:
             raise SettingsError(f"{_variable(self, 'ip_fabric_forwarding')} needs ip_fabric_subnets: pods live there")
 

@@ -61,6 +61,8 @@ def test_every_type_is_read() -> None:
         ("CLUSTER_PUBLIC_POOL", "d:p:pool", "accepted is domain:project:network:pool"),
         ("CLUSTER_SERVICE_LOAD_BALANCER", "native", "accepted are floating-ip and loadbalancer"),
         ("CLUSTER_PUBLIC_POOL", "d:p::pool", "accepted is domain:project:network:pool"),
+        ("CLUSTER_NESTED_NETWORK", "cloud", "accepted is domain:project:network"),
+        ("CLUSTER_NESTED_NETWORK", "d:p:cloud", "needs CONTRAIL_KUBE_CLUSTER_NESTED=true"),
         ("CONTRAIL_URLS", "127.0.0.1:8082", "http://"),
         ("PROCESS_LOG_LEVEL", "LOUD", "accepted are DEBUG"),
     ],
@@ -72,6 +74,15 @@ def test_a_malformed_value_is_refused_by_name(variable: str, value: str, says: s
             from_env(topic, environ)
     assert f"CONTRAIL_KUBE_{variable}" in str(raised.value)
     assert says in str(raised.value)
+
+
+def test_nodes_are_machines_of_hosts_or_hosts_themselves() -> None:
+    nested = {"CONTRAIL_KUBE_CLUSTER_NESTED": "true", "CONTRAIL_KUBE_CLUSTER_NESTED_NETWORK": "d:p:cloud"}
+    assert from_env(ClusterSettings, nested).nested_network == "d:p:cloud"
+    with pytest.raises(
+        SettingsError, match="CLUSTER_VIRTUAL_ROUTERS is not possible with CONTRAIL_KUBE_CLUSTER_NESTED"
+    ):
+        from_env(ClusterSettings, {**nested, "CONTRAIL_KUBE_CLUSTER_VIRTUAL_ROUTERS": "true"})
 
 
 def test_a_misspelt_variable_is_refused_with_the_likely_one() -> None:
