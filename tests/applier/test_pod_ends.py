@@ -1,4 +1,4 @@
-"""Pods that end, move and come back, from events to a simulated Contrail: whose is an address? Cases 26, 29, 30, 32."""
+"""Whose is an address, while pods end, move and come back? From events to a simulated Contrail: cases 26 to 39."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import text
 
@@ -14,7 +15,7 @@ from simulators.contrail.server import ContrailSimulator
 from tests.applier.desired import DesiredStore
 from tests.applier.running import applying, until, until_applied
 from tests.applier.test_end_to_end import register
-from tests.translator.facts import gone, namespace, node, pod, uid
+from tests.translator.facts import SETTINGS, gone, namespace, node, pod, uid
 from tests.translator.world import World
 from translator.postgres import PostgresStore
 
@@ -140,6 +141,37 @@ def test_case_32_an_address_is_given_to_nobody_before_the_dead_nodes_port_is_gon
     assert on(contrail, "node-1") == []
     assert at(store) == [("next", uid("Pod/shop/next"), "ready")]
     assert len(set(allocated(contrail))) == len(allocated(contrail)) == 2
+
+
+def test_case_39_half_of_what_is_asked_for_is_no_address_and_is_given_back_with_the_pod(
+    store: DesiredStore, contrail: ContrailSimulator
+) -> None:
+    """Of two requested addresses one is taken: the pod waits for both, and says which one it lacks."""
+    dual = msgspec.structs.replace(SETTINGS, pod_subnets=("10.32.0.0/12", "fd00:10::/64"))
+    backend = PostgresStore(store.engine, "k8s")
+    world = World(backend, settings=dual, with_settings=True)
+    both = {IPS: f"{ADDRESS}, fd00:10::7"}
+    with applying(store, contrail):
+        world.tell(*THERE[::2], asking("first", 2, annotations={IPS: "10.32.0.9, fd00:10::7"}))
+        until_applied(store)
+        world.tell(asking("web", 3, annotations=both))
+        until(lambda: "IP address already in use" in reasons(store), told=store.unfinished)
+        assert [state for _, _, state in told(store, "web")] != ["ready", "ready"]
+        assert "fd00:10::7" not in [address for address, _, _ in told(store, "web")]
+        world.tell(gone("web", 4))
+        until_applied(store)
+        assert allocated(contrail) == ["10.32.0.9", "fd00:10::7"]
+        assert told(store, "web") == []
+    backend.close()
+
+
+def told(store: DesiredStore, name: str) -> list[tuple[str | None, int, str]]:
+    """(address, family, state) of each row that the node agent has of a pod."""
+    with store.engine.connect() as connection:
+        found = connection.execute(
+            text("SELECT address, family, state FROM pod_address WHERE pod = :p ORDER BY family"), {"p": name}
+        )
+        return [tuple(row) for row in found]
 
 
 def reasons(store: DesiredStore) -> str:
