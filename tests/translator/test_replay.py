@@ -14,16 +14,18 @@ from benchmarks.synthetic import records
 from schemas.bus.log import LogConsumer, LogProducer
 from schemas.bus.port import Record
 from schemas.errors import StoreMismatch
-from tests.translator.facts import PARTITIONS, SETTINGS, TOPIC, Publisher, begin, end, gone, namespace, node, pod
+from schemas.settings import ClusterSettings
+from tests.translator.facts import PARTITIONS, TOPIC, Publisher, begin, end, gone, namespace, node, pod
 from translator.batch import Rules
 from translator.memory import MemoryStore
 from translator.postgres import PostgresStore
 from translator.replay import Replayed, replay, require_empty
 from translator.store import Store
+from translator.version import settings_record
 
 pytestmark = pytest.mark.process
 
-RULES = Rules.of("translator", SETTINGS)
+RULES = Rules.of("translator", settings_record(ClusterSettings()))
 
 
 def written(folder: Path, log: Sequence[Record]) -> Path:
