@@ -106,6 +106,34 @@ def test_a_chain_is_a_template_an_instance_per_service_and_a_policy_on_both_netw
     assert refs(contrail, LEFT_NETWORK) == refs(contrail, RIGHT_NETWORK) == {POLICY}
 
 
+def test_what_contrails_controllers_read_of_a_chain_fits_together() -> None:
+    """As svc-monitor and schema-transformer read it, by place, by name and by side, which the API does not check."""
+    nat = service("nat", "in-network-nat")
+    pods = (FIREWALL, provider("fw-1"), provider("nat-0", app="nat"))
+    contrail = following((*THERE, chain("inspect", service(), nat), *pods))
+    instances = {":".join(each["fq_name"]): each for each in contrail.everything("service-instance")}
+    templates = {":".join(each["fq_name"]): each for each in contrail.everything("service-template")}
+    networks: dict[str, dict[str, str]] = {}
+    for name, each in instances.items():
+        [template] = [templates[":".join(ref["to"])] for ref in each["service_template_refs"]]
+        sides = template["service_template_properties"]["interface_type"]
+        given = each["service_instance_properties"]["interface_list"]
+        networks[name] = {
+            side["service_interface_type"]: one["virtual_network"] for side, one in zip(sides, given, strict=True)
+        }
+    assert len(duties(contrail)) == 3
+    for name, sides_of in duties(contrail).items():
+        assert {side: network for _, side, network in sides_of} == networks[name.rpartition(":")[0]]
+    [rule] = rules(contrail)
+    assert rule["action_list"]["apply_service"] == [name for name in instances if "firewall" in name] + [
+        name for name in instances if "__nat__" in name
+    ]
+    assert [rule["src_addresses"][0]["virtual_network"], rule["dst_addresses"][0]["virtual_network"]] == [
+        *networks[rule["action_list"]["apply_service"][0]].values()
+    ]
+
+
+@pytest.mark.slow
 def test_chains_and_their_pods_come_and_go_by_every_way() -> None:
     check(
         (*THERE, CHAIN, FIREWALL),
