@@ -8,7 +8,9 @@ import msgspec
 import pytest
 
 from schemas.events import ChangeEvent
+from schemas.identity import shard_of
 from schemas.records import Endpoint, EndpointPort, ServicePort
+from schemas.store.tables import SHARDS
 from tests.translator.contrail import FollowingContrail
 from tests.translator.facts import SETTINGS, namespace, pod, service
 from tests.translator.services import HTTP, NAMED, cart, endpoint, endpoints, shop
@@ -185,6 +187,19 @@ def test_sctp_and_ipv6_are_not_reached_so_and_that_is_said() -> None:
 def test_public_addresses_without_a_pod_behind_them_are_said() -> None:
     found, notices = told(manual(*at("203.0.113.9"), external_ips=("198.51.100.7",)))
     assert found == {"10.96.20.7:80": "203.0.113.9:8080"} and "public addresses" in notices["BackEndsNotServed"]
+
+
+def test_load_balancer_objects_change_nothing_about_it() -> None:
+    balanced = msgspec.structs.replace(SETTINGS, service_load_balancer="loadbalancer")
+    assert told(manual(*at("203.0.113.9")), settings=balanced) == ({"10.96.20.7:80": "203.0.113.9:8080"}, {})
+
+
+def test_entries_of_all_namespaces_are_of_one_shard() -> None:
+    history = History()
+    history.become((*kubernetes("192.0.2.10"), *manual(*at("203.0.113.9"))))
+    rows = [row for row in history.backend.store.tables.objects.values() if row.type == "entry"]
+    assert {row.namespace for row in rows} == {"default", "shop"}
+    assert {row.shard for row in rows} == {shard_of("", SHARDS)}
 
 
 def test_switched_off_nothing_is_written_and_users_are_told() -> None:
