@@ -117,11 +117,10 @@ class Owners:
         outcome = classify(Call.LOOKUP, answer)
         if outcome.verdict is not Verdict.DONE:
             return Found(None, outcome)
-        # Routers and hosts are named with their domain or without.
         routers = sorted(answer.json[f"{ROUTER}s"], key=lambda r: str(r["uuid"]))
-        for spelled in (str.lower, _short):
+        for is_it in (_is_same, _is_same_but_for_domain):
             for router in routers:
-                if spelled(router["fq_name"][-1]) == spelled(parent.host):
+                if is_it(router["fq_name"][-1].lower(), parent.host.lower()):
                     return Found(router["uuid"], outcome)
         reason = f"virtual-router of host {parent.host}, on which node {trunk.node} runs, is not registered in Contrail"
         return Found(None, Outcome(Verdict.GONE, reason))
@@ -138,6 +137,10 @@ class Owners:
         return answer
 
 
-def _short(name: str) -> str:
-    """Name of a host without its domain, in lower case."""
-    return name.lower().partition(".")[0]
+def _is_same(router: str, host: str) -> bool:
+    return router == host
+
+
+def _is_same_but_for_domain(router: str, host: str) -> bool:
+    """Whether one of both is named without its domain."""
+    return router.partition(".")[0] == host.partition(".")[0] and ("." not in router or "." not in host)

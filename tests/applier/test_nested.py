@@ -112,18 +112,16 @@ def test_pod_address_tells_tag_and_parent(store: DesiredStore, contrail: Contrai
     )
 
 
-@pytest.mark.parametrize(
-    "interface", [uuid_of("virtual-machine-interface node-2"), "default-domain:default-project:node-2"]
-)
 def test_the_interface_that_the_node_names_carries_its_pods(
-    store: DesiredStore, contrail: ContrailSimulator, cloud: Cloud, interface: str
+    store: DesiredStore, contrail: ContrailSimulator, cloud: Cloud
 ) -> None:
-    cloud.boot("node-2", "192.168.7.11")
-    one = nested("web-0", Trunk("node-1", interface=interface))
-    want(store, one)
+    uuid = cloud.boot("node-2", "192.168.7.11")
+    pods = [nested("web-0", Trunk("node-1", interface=uuid))]
+    pods.append(nested("web-1", Trunk("node-1", interface="default-domain:default-project:node-2")))
+    want(store, *pods)
     with applying(store, contrail):
         until_applied(store)
-    assert parent(contrail, one) == "node-2"
+    assert [parent(contrail, one) for one in pods] == ["node-2", "node-2"]
 
 
 def test_every_parent_has_tags_of_its_own(store: DesiredStore, contrail: ContrailSimulator, cloud: Cloud) -> None:
@@ -237,30 +235,34 @@ def test_a_pod_whose_machine_is_gone_can_be_deleted(
     assert given(store) == {}
 
 
-@pytest.mark.parametrize(
-    ("trunk", "why"),
-    [
-        (Trunk("node-9"), "Kubernetes tells no internal address of it; the annotation opencontrail.org/interface"),
-        (Trunk("node-9", address="192.168.7.99"), "no interface in Contrail has its address 192.168.7.99"),
-        (
-            Trunk("node-9", address=ADDRESS, network="default-domain:default-project:nowhere"),
-            "virtual-network default-domain:default-project:nowhere is not in Contrail",
-        ),
-        (Trunk("node-9", interface=uuid_of("nothing")), "is not in Contrail"),
-        (Trunk("node-9", interface="default-domain:default-project:sub"), "is a sub-interface itself"),
-    ],
+NOT_FOUND = (
+    (Trunk("node-9"), "Kubernetes tells no internal address of it; the annotation opencontrail.org/interface"),
+    (Trunk("node-9", address="192.168.7.99"), "no interface in Contrail has its address 192.168.7.99"),
+    (
+        Trunk("node-9", address=ADDRESS, network="default-domain:default-project:nowhere"),
+        "virtual-network default-domain:default-project:nowhere is not in Contrail",
+    ),
+    (
+        Trunk("node-9", interface=uuid_of("nothing")),
+        f"virtual-machine-interface {uuid_of('nothing')} is not in Contrail",
+    ),
+    (Trunk("node-9", interface="default-domain:default-project:sub"), "is a sub-interface itself"),
 )
+
+
 def test_a_parent_that_is_not_found_is_waited_for_with_the_reason(
-    store: DesiredStore, contrail: ContrailSimulator, cloud: Cloud, trunk: Trunk, why: str
+    store: DesiredStore, contrail: ContrailSimulator, cloud: Cloud
 ) -> None:
     cloud.trunk_port("node-1", "sub", 7)
-    one = nested("web-0", trunk)
-    want(store, one)
+    pods = [nested(f"web-{number}", trunk) for number, (trunk, _) in enumerate(NOT_FOUND)]
+    want(store, *pods)
     with applying(store, contrail):
-        state = until(lambda: [s for s in store.states().values() if s.type == one.interface.type and s.reason])[0]
-    assert state.status == "blocked"
-    assert "the interface of the machine that is node node-9 is not known: " in state.reason
-    assert why in state.reason
+        until(lambda: all(store.states()[one.interface.uuid].reason for one in pods))
+    for one, (_, why) in zip(pods, NOT_FOUND, strict=True):
+        state = store.states()[one.interface.uuid]
+        assert state.status == "blocked"
+        assert state.reason.startswith("the interface of the machine that is node node-9 is not known: ")
+        assert why in state.reason
 
 
 def test_an_address_of_two_machines_is_asked_about(
@@ -274,11 +276,35 @@ def test_an_address_of_two_machines_is_asked_about(
     assert other in reason and "the annotation opencontrail.org/interface of the Node can name it" in reason
 
 
-def test_a_machine_without_a_host_is_waited_for(store: DesiredStore, contrail: ContrailSimulator, cloud: Cloud) -> None:
-    cloud.boot("node-3", "192.168.7.12", host="")
-    want(store, nested("web-0", Trunk("node-3", address="192.168.7.12")))
+def test_a_host_is_known_by_its_name_with_or_without_its_domain(
+    store: DesiredStore, contrail: ContrailSimulator, cloud: Cloud
+) -> None:
+    hosts = ("compute-1", "COMPUTE-1.cloud", "compute-1.elsewhere", "")
+    for number, host in enumerate(hosts):
+        cloud.boot(f"vm-{number}", f"192.168.7.{20 + number}", host=host)
+    pods = [nested(f"web-{n}", Trunk(f"vm-{n}", address=f"192.168.7.{20 + n}")) for n in range(4)]
+    want(store, *pods)
     with applying(store, contrail):
-        until(lambda: any("is bound to no host (host_id)" in reason for reason in store.reasons()), told=store.reasons)
+        until(lambda: len(store.unfinished()) == 2 and len(store.reasons()) == 3, told=store.unfinished)
+    router = contrail.find("virtual-router", "default-global-system-config", HOST)
+    assert router is not None
+    assert {ref["uuid"] for ref in router["virtual_machine_refs"]} == {one.machine.uuid for one in pods[:2]}
+    assert store.reasons() - {""} == {
+        "virtual-router of host compute-1.elsewhere, on which node vm-2 runs, is not registered in Contrail",
+        "interface default-domain:default-project:vm-3 of the machine that is node vm-3 is bound to no host (host_id)",
+    }
+
+
+def test_two_appliers_at_once_give_out_no_tag_twice(
+    store: DesiredStore, contrail: ContrailSimulator, cloud: Cloud
+) -> None:
+    store.put(*BOOTSTRAP)
+    pods = [pod(f"shop-{n}", "web", node="node-1", trunk=HERE) for n in range(24)]
+    for number, one in enumerate(pods):
+        store.put(project(f"shop-{number}"), *one.objects, namespace=f"shop-{number}")
+    with applying(store, contrail, max_shards=8), applying(store, contrail, max_shards=8):
+        until_applied(store)
+    assert sorted(tag(contrail, one) for one in pods) == list(range(1, 25))
 
 
 def test_when_no_tag_is_left_that_pod_says_so_and_gets_the_one_that_comes_back(

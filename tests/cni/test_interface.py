@@ -24,6 +24,24 @@ def test_a_row_becomes_an_interface() -> None:
     )
 
 
+def test_a_nested_interface_has_a_tag_and_another_name_on_the_node() -> None:
+    interface = interface_of((row(vlan=4094),), "eth0", 1500)
+    assert interface.vlan == 4094 and interface.tap == tap_name(UID, "eth0", nested=True)
+    assert interface.tap.startswith("vlan") and len(interface.tap) == 15
+    assert interface.port == "VLAN 4094"
+
+
+@pytest.mark.parametrize("vlan", [0, 4095, -1])
+def test_a_tag_that_no_sub_interface_can_have_is_refused(vlan: int) -> None:
+    with pytest.raises(RequestRefused, match=f"vlan {vlan} is no tag of a sub-interface"):
+        interface_of((row(vlan=vlan),), "eth0", 1500)
+
+
+def test_families_of_one_interface_with_two_tags_are_refused() -> None:
+    with pytest.raises(RequestRefused, match="vlan differs between the families"):
+        interface_of((row(vlan=7), six(row(vlan=8))), "eth0", 1500)
+
+
 @given(st.uuids(), st.uuids(), st.sampled_from(["eth0", "net1", "a-long-ifname-x"]))
 def test_tap_names_fit_the_kernel_and_differ(one: Any, other: Any, ifname: str) -> None:
     assert len(tap_name(str(one), ifname)) <= 15

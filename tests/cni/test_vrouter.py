@@ -14,7 +14,7 @@ import pytest
 
 from cni.interface import interface_of
 from cni.requests import Attachment
-from cni.vrouter import PortFiles, PortState, VrouterAgent
+from cni.vrouter import ConfiguredPorts, PortFiles, PortState, VrouterAgent
 from schemas.errors import AgentRefused, AgentUnavailable
 from simulators.vrouter.config import StaticConfig
 from simulators.vrouter.server import VrouterSimulator
@@ -44,6 +44,29 @@ def test_a_port_is_announced_seen_and_withdrawn(simulator: VrouterSimulator) -> 
     agent.withdraw(UID)
     agent.withdraw(UID)
     assert agent.port(UID, VMI, wait=5) is None and simulator.announced == ()
+
+
+def test_a_sub_interface_is_there_by_configuration_and_nothing_is_told_of_it(tmp_path: Path) -> None:
+    nested = row(vlan=7)
+    interface = interface_of((nested,), "eth0", 1500)
+    config = StaticConfig(configured(nested, parent="5c3f2b6e-0000-4000-8000-0000000000c1"))
+    with VrouterSimulator(config=config, port=0, forward=False, ports_dir=tmp_path / "ports") as running:
+        agent = ConfiguredPorts(VrouterAgent("127.0.0.1", running.port, timeout=5))
+        agent.check()
+        agent.announce(interface, CONTAINER, "/run/netns/x", wait=5)
+        port = agent.port(UID, VMI, wait=5)
+        assert port is not None and port.vlan == 7 and port.serves(interface)
+        assert not port.serves(INTERFACE) and not port.serves(interface_of((row(vlan=8),), "eth0", 1500))
+        agent.withdraw(UID)
+        assert running.announced == () and agent.port(UID, VMI, wait=5) == port
+    assert not list((tmp_path / "ports").glob("*"))
+
+
+def test_a_port_that_is_no_sub_interface_does_not_serve_a_nested_pod(simulator: VrouterSimulator) -> None:
+    agent = VrouterAgent("127.0.0.1", simulator.port, timeout=5)
+    agent.announce(INTERFACE, CONTAINER, "/run/netns/x", wait=5)
+    port = agent.port(UID, VMI, wait=5)
+    assert port is not None and not port.serves(interface_of((row(vlan=7),), "eth0", 1500))
 
 
 def test_the_files_that_the_agent_leaves_are_removed(simulator: VrouterSimulator, tmp_path: Path) -> None:
