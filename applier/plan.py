@@ -75,6 +75,7 @@ def plan(
         _follow(edge, by_uuid, others, held, draft)
     _free_names(by_uuid, others, held, draft)
     _let_go(by_uuid, draft)
+    _let_join(by_uuid, draft)
     order = _order(by_uuid, draft)
     return _result(order, by_uuid, draft)
 
@@ -121,6 +122,17 @@ def _let_go(rows: dict[str, Row], draft: _Draft) -> None:
     for row in rows.values():
         if row.absent and row.type in _SHARED:
             draft.after[row.uuid].update(holder.uuid for holder in holders[row.type])
+
+
+def _let_join(rows: dict[str, Row], draft: _Draft) -> None:
+    """Membership tags come before the policies whose rules may name them, and go after them."""
+    policies = [row for row in rows.values() if row.type == "firewall-policy"]
+    for row in rows.values() if policies else ():
+        if row.gives_tag and row.absent:
+            draft.after[row.uuid].update(policy.uuid for policy in policies)
+        elif row.gives_tag:
+            for policy in policies:
+                draft.after[policy.uuid].add(row.uuid)
 
 
 def _require(

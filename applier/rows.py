@@ -71,6 +71,11 @@ class Row:
         return self.applied_generation is not None
 
     @property
+    def gives_tag(self) -> bool:
+        """Whether it is a link that gives an interface, or a project, a membership tag."""
+        return self.type == LINK and self.body.get("target", {}).get("type") == "tag"
+
+    @property
     def settled(self) -> bool:
         """Never: a row is what is not applied yet."""
         return False

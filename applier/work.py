@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, TextClause, text
 
+from applier import memberships
 from applier.aliases import as_known, parent_named, uuids_named
 from applier.rows import Alias, Edge, Neighbour, Row, label
 from applier.vlan_tags import with_places
@@ -213,6 +214,10 @@ def _look_around(connection: Connection, fresh: Sequence[Row], found: _Found) ->
         wanted += _add(connection.execute(_REFERRERS, {"uuids": going, "most": _MOST_REFERRERS}), found)
     if addresses := [row.uuid for row in fresh if row.absent and row.type == "instance-ip"]:
         wanted += _add(connection.execute(_UNLINKS, {"uuids": addresses}), found)
+    if policies := memberships.policies(fresh):
+        wanted += _add(connection.execute(memberships.LINKS_OF_POLICIES, {"uuids": policies}), found)
+    if leaving := memberships.leaving(fresh):
+        wanted += _add(connection.execute(memberships.POLICIES_OF_LINKS, {"uuids": leaving}), found)
     return wanted
 
 

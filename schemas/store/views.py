@@ -91,6 +91,13 @@ LEFT JOIN LATERAL (
         FROM desired_edge le
         JOIN desired_object l ON l.uuid = le.from_uuid AND l.type = 'link' AND NOT l.absent
         WHERE le.to_uuid = (vm.ref ->> 'uuid')::uuid
+        UNION ALL
+        -- Without its membership tags an interface would not obey the rules that name them.
+        SELECT l.uuid, false
+        FROM desired_edge le
+        JOIN desired_object l ON l.uuid = le.from_uuid AND l.type = 'link' AND NOT l.absent
+            AND l.body #>> '{target,type}' = 'tag'
+        WHERE le.to_uuid = vmi.uuid
     ) part
     LEFT JOIN apply_state a ON a.object_uuid = part.uuid
 ) progress ON true

@@ -56,6 +56,8 @@ class Front:
         """Requests that the guard did not let through; they are not counted as requests."""
         self.snapshot: State | None = None
         """What `restore` goes back to, and stale answers come from."""
+        self.onlooker: Callable[[State], None] | None = None
+        """Called after each request that may have written."""
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """One request."""
@@ -95,6 +97,8 @@ class Front:
             refusal = over_quota(f"{call.base}{call.path}", 0, object_type_of(call.path).replace("-", "_"))
             return Answer(status=refusal.status, text=refusal.text)
         said = answer(self._believed(trouble), call)
+        if self.onlooker is not None and call.method != "GET":
+            self.onlooker(self._state)
         if trouble is Trouble.DROP_AFTER:
             return None
         return _ordered(fault) if fault is not None and trouble is Trouble.STATUS_AFTER else said

@@ -114,6 +114,13 @@ class ContrailSimulator:
         """Go back to the last snapshot, as an API whose database was restored from a backup."""
         self.ask(lambda _: self._front.restore())
 
+    def look_on(self, onlooker: Callable[[State], None] | None) -> None:
+        """Show the state after each request that may have written, before any other request; None ends it.
+
+        `onlooker` is called in the server's thread, and must not call the simulator.
+        """
+        self._front.onlooker = onlooker
+
     def ask(self, question: Callable[[State], T]) -> T:
         """What `question` says about the state, asked between two requests; it may also change the state."""
         return self._http.ask(lambda: question(self._state))
