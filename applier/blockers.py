@@ -25,6 +25,10 @@ _BLOCKERS = """
     WHERE NOT d.absent AND e.from_uuid = d.uuid AND n.uuid <> d.uuid
       AND NOT n.absent AND (t.applied_generation IS NULL OR (e.relation = 'after' AND t.status <> 'applied'))
     UNION ALL
+    SELECT e.to_uuid
+    FROM desired_edge e LEFT JOIN desired_object n ON n.uuid = e.to_uuid
+    WHERE NOT d.absent AND e.from_uuid = d.uuid AND e.relation = 'after' AND (n.uuid IS NULL OR n.absent)
+    UNION ALL
     SELECT n.uuid FROM desired_object n
     WHERE NOT d.absent AND s.applied_generation IS NULL
       AND n.absent AND n.type = d.type AND n.fq_name = d.fq_name AND n.uuid <> d.uuid

@@ -91,6 +91,8 @@ def _follow(
         # Nothing goes while something refers to it: not even where that shall go as well but cannot yet.
         if not source.absent:
             _block(draft, target, f"still needed by {source.label}")
+            if edge.strict:
+                _block(draft, source, f"waits for {target.label}, which is not wanted any more")
         else:
             _require(draft, target, source, rows, held, f"waits for the deletion of {source.label}")
     elif not source.absent:

@@ -67,6 +67,12 @@ _TARGETS = text(f"""
     SELECT {_END}
     FROM desired_edge e JOIN desired_object n ON n.uuid = e.to_uuid JOIN apply_state a ON a.object_uuid = n.uuid
     WHERE e.from_uuid = ANY(CAST(:uuids AS uuid[]))
+    UNION ALL
+    SELECT e.from_uuid::text, e.to_uuid::text, true, e.to_uuid::text, 'object', e.to_uuid::text, false, false, false,
+           false
+    FROM desired_edge e
+    WHERE e.from_uuid = ANY(CAST(:uuids AS uuid[])) AND e.relation = 'after'
+      AND NOT EXISTS (SELECT FROM desired_object n WHERE n.uuid = e.to_uuid)
 """)
 _REFERRERS = text(f"""
     SELECT {_END}

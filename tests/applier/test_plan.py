@@ -197,3 +197,9 @@ def test_what_goes_goes_before_that_changes_which_had_to_stand_first() -> None:
     assert order(found) == ["fip", "list"]
     assert not found.steps[1].needs
     assert found.steps[1].after == {"fip"}
+
+
+def test_what_must_stand_first_and_goes_itself_keeps_both_where_they_are() -> None:
+    found = plan([row("fip"), row("rule", absent=True, applied=1)], _strict("fip>rule"))
+    assert reasons(found)["fip"] == "waits for virtual-machine rule, which is not wanted any more"
+    assert reasons(found)["rule"] == "still needed by virtual-machine fip"

@@ -267,6 +267,15 @@ EVENTS |= {
         ),
         namespace="",
     ),
+    "admin_network_policy_of_pods": _example(
+        "AdminNetworkPolicy",
+        "policy.networking.k8s.io/v1alpha1",
+        AdminNetworkPolicyRecord(
+            subject=AdminPods(pod_selector=_SELECTOR),
+            egress=(AdminRule(action="Deny", peers=(AdminPeer(pods=AdminPods()), AdminPeer(networks=("::/0",)))),),
+        ),
+        namespace="",
+    ),
     "baseline_admin_network_policy": change(
         op=Op.READ,
         epoch=1,

@@ -14,7 +14,7 @@ from typing import Any
 from applier import entries
 from applier.compare import difference
 from applier.plan import plan
-from applier.rows import Edge, Row
+from applier.rows import Edge, Neighbour, Row
 from applier.sub_interface import Place, placed
 from schemas.contrail import wire
 from schemas.contrail.objects import ENTRY, LINK, ContrailObject, Entry, FqName, Link, Reference
@@ -72,7 +72,7 @@ class FollowingContrail:
         rows = self._rows(store)
         edges = self._edges(store)
         while rows:
-            result = plan(rows, edges)
+            result = plan(rows, edges, self._missing(store, edges))
             if not result.steps:
                 raise Refused("; ".join(f"{each.row.label}: {each.reason}" for each in result.blocked))
             for step in result.steps:
@@ -132,6 +132,12 @@ class FollowingContrail:
     def _edges(self, store: MemoryStore) -> Sequence[Edge]:
         edges = store.tables.edges
         return [Edge(source, target, how == "after") for source in edges for target, how in edges[source]]
+
+    @staticmethod
+    def _missing(store: MemoryStore, edges: Sequence[Edge]) -> list[Neighbour]:
+        """What must stand first, and nobody asks for."""
+        missing = {edge.to_uuid for edge in edges if edge.strict} - store.tables.objects.keys()
+        return [Neighbour(uuid, "object", uuid, absent=False, in_place=False) for uuid in sorted(missing)]
 
     def _apply(self, row: Row) -> None:
         if row.type == LINK:

@@ -44,8 +44,10 @@ def test_a_load_balancer_of_another_class_is_left_to_that_one() -> None:
 
 
 def test_a_load_balancer_that_is_not_open_to_all_says_that_it_gets_nothing() -> None:
-    ranges = told(balancer(load_balancer_source_ranges=("192.0.2.0/24",)), settings=PUBLIC)
+    limited = {"load_balancer_source_ranges": ("192.0.2.0/24",)}
+    ranges = told(balancer(**limited, external_ips=("203.0.113.9",)), settings=PUBLIC)
     assert "192.0.2.0/24" in ranges["SourceRangesNotServed"]
+    assert told(balancer(**limited), settings=PUBLIC) == {}
     assert told(balancer(load_balancer_source_ranges=("0.0.0.0/0",)), settings=PUBLIC) == {}
 
 

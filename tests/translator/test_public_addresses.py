@@ -98,7 +98,7 @@ def test_the_services_pool_counts_before_its_namespaces_before_the_clusters() ->
     "fields",
     [
         {"load_balancer_class": "example.com/other"},
-        {"load_balancer_source_ranges": ("192.0.2.0/24",)},
+        {"load_balancer_source_ranges": ("192.0.2.0/24",), "external_ips": ("203.0.113.9",)},
         {"headless": True, "cluster_ips": ()},
         {"type": "ExternalName", "external_name": "cart.example.com"},
         {"type": "ClusterIP"},

@@ -11,13 +11,14 @@ from collections.abc import Sequence
 import msgspec
 
 from schemas.contrail.objects import Desired
-from translator.policy import admin, emit
+from translator.policy import admin, emit, guards
 from translator.policy.census import Census, Members
 from translator.policy.heads import heads
 from translator.policy.model import Endpoint, Head, Rule, Tags
 from translator.policy.place import Place, place_of
 from translator.policy.product import rules_of
 from translator.resource import Resource
+from translator.translate import source_ranges
 from translator.view import View
 
 
@@ -34,7 +35,8 @@ class Firewall(msgspec.Struct, frozen=True, gc=False):
 def compiled(namespace: Resource, policies: Sequence[Resource], view: View) -> Firewall | None:
     """The list of the namespace; None where no policy isolates anything: then nothing is enforced at all."""
     place, census = place_of(namespace, view.settings), Census(namespace, view)
-    egress, ingress = heads(policies, admin.concern(namespace, view), census, place)
+    guarding = guards.decisions(source_ranges.of_namespace(namespace, view), view.settings)
+    egress, ingress = heads(policies, admin.concern(namespace, view), census, place, guarding)
     if not egress and not ingress:
         return None
 

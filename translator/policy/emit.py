@@ -45,13 +45,12 @@ def policy_set(settings: SettingsRecord, namespace: str, rules: tuple[Rule, ...]
     marks = owner_annotations(settings, "Namespace", namespace, namespace)
     firewall = _Firewall(settings, namespace, marks)
     made = [firewall.rule(each) for each in rules]
-    policy = _named(settings, POLICY, namespace)
+    above, policy = list_of(settings, namespace)
     references = [
         Named(each.type, each.fq_name, each.uuid).reference({"sequence": f"{number:05d}.0"})
         for number, each in enumerate(made)
     ]
     bound = tags.application(settings, namespace)
-    above = _named(settings, POLICY_SET, namespace)
     return (
         *firewall.named_objects(rules),
         *made,
@@ -67,6 +66,17 @@ def policy_set(settings: SettingsRecord, namespace: str, rules: tuple[Rule, ...]
     )
 
 
+def list_of(settings: SettingsRecord, namespace: str) -> tuple[Named, Named]:
+    """Policy set and policy of the namespace's list."""
+    return _named(settings, POLICY_SET, namespace), _named(settings, POLICY, namespace)
+
+
+def rule_of(settings: SettingsRecord, namespace: str, rule: Rule) -> Named:
+    """A rule of the namespace's list, named by what it says."""
+    digest = hashlib.sha256(_ENCODE([_said(rule.source), _said(rule.target), rule.service, rule.passes]))
+    return _named(settings, RULE, f"{namespace}__{digest.hexdigest()[:32]}")
+
+
 class _Firewall:
     """Objects of one namespace."""
 
@@ -77,8 +87,7 @@ class _Firewall:
 
     def rule(self, rule: Rule) -> ContrailObject:
         """The rule, named by what it says."""
-        digest = hashlib.sha256(_ENCODE([_said(rule.source), _said(rule.target), rule.service, rule.passes]))
-        named = _named(self._settings, RULE, f"{self._namespace}__{digest.hexdigest()[:32]}")
+        named = rule_of(self._settings, self._namespace, rule)
         properties: dict[str, Json] = {
             "annotations": self._marks,
             "action_list": {"simple_action": "pass" if rule.passes else "deny"},

@@ -33,8 +33,13 @@ NODES_PASS = Decision(NO_TAGS, Peer(NODES), ANY_SERVICE, True)
 """Nodes and pods reach each other whatever policies say: kubelets probe, and Kubernetes promises it."""
 
 
-def heads(policies: Sequence[Resource], admins: Concern, census: Census, place: Place) -> tuple[Head, Head]:
-    """The heads of egress and ingress; empty where no policy says anything of the direction."""
+def heads(
+    policies: Sequence[Resource], admins: Concern, census: Census, place: Place, guards: Head = ()
+) -> tuple[Head, Head]:
+    """The heads of egress and ingress; empty where no policy says anything of the direction.
+
+    `guards` are decisions of ingress that come before all others.
+    """
     records = [cast(NetworkPolicyRecord, each.body) for each in policies]
     # Blocks against pods of the own namespace matter only where both directions have a say.
     outwards = admins.outward or any(each.isolates_egress for each in records)
@@ -45,16 +50,18 @@ def heads(policies: Sequence[Resource], admins: Concern, census: Census, place: 
     around = (admins.before, admins.behind)
     out_before, out_behind = (admin.outward(each, census, place, paired=paired) for each in around)
     in_before, in_behind = (admin.inward(each, census, place, paired=paired) for each in around)
-    return _outward_head(egress, out_before, out_behind, census), _inward_head(ingress, in_before, in_behind, census)
+    return _outward_head(egress, out_before, out_behind, census), _inward_head(
+        ingress, in_before, in_behind, census, guards
+    )
 
 
 _Part = tuple[list[Decision], tuple[Tags, ...]]
 """What a policy allows in one direction, and the pods that it isolates."""
 
 
-def _inward_head(parts: Sequence[_Part], before: Steps, behind: Steps, census: Census) -> Head:
+def _inward_head(parts: Sequence[_Part], before: Steps, behind: Steps, census: Census, guards: Head) -> Head:
     head = tiers.before(before, (*_passes(parts), *_denials(parts), *tiers.as_decisions(behind)), census)
-    return (NODES_PASS, *head) if head else ()
+    return (NODES_PASS, *guards, *head) if guards or head else ()
 
 
 def _outward_head(parts: Sequence[_Part], before: Steps, behind: Steps, census: Census) -> Head:

@@ -11,23 +11,26 @@ translator/translate/link_local.py's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import cast
 
 from schemas.contrail.objects import ContrailObject, Link
 from schemas.records import Endpoint, EndpointSliceRecord, PodRecord, ServiceRecord
-from translator.notice import Outcome
+from translator.notice import Notice, Outcome
 from translator.resource import Key, Resource
-from translator.translate import health_check, link_local, names, service_address, service_balancer
+from translator.translate import health_check, link_local, names, service_address, service_balancer, source_ranges
 from translator.translate.membership import pod_membership, service_membership
 from translator.translate.names import Known, Named
 from translator.translate.pod import has_interface
 from translator.translate.public_address import public_floating_ips
 from translator.translate.service_address import ClusterAddress
-from translator.translate.service_balancer import Member
 from translator.translate.service_ports import resolve
 from translator.translate.shared_ports import FAMILY
 from translator.view import NotLoaded, View
+
+_Placed = tuple[Named, str, Known]
+"""Interface of a member, its pod's uid, and the network that it is in."""
 
 
 def translate(slice_: Resource, view: View) -> tuple[Outcome, ...]:
@@ -50,7 +53,8 @@ def translate(slice_: Resource, view: View) -> tuple[Outcome, ...]:
         return ()
     public = [one for one, its in public_floating_ips(service, namespace, view, family=family) if its == ports]
     endpoints = chosen(slice_, service, view)
-    members = _members(endpoints, namespace, view)
+    placed = _members(endpoints, namespace, view)
+    members = [(interface, uid) for interface, uid, _ in placed]
     floating: Iterable[ContrailObject] = ()
     balanced: Iterable[ContrailObject] = ()
     if service_address.is_balanced(view.settings):
@@ -61,7 +65,8 @@ def translate(slice_: Resource, view: View) -> tuple[Outcome, ...]:
     return (
         *floating,
         *balanced,
-        *(_link(owner, member) for owner in (*floating, *public) for member, _ in members),
+        *(_link(owner, member) for owner in floating for member, _ in members),
+        *_public_links(public, placed, service, namespace, view),
         *(health_check.checked(view.settings, service, member) for member, _ in members if checked),
         *link_local.of_slice(slice_, endpoints, service, namespace, view),
     )
@@ -95,8 +100,29 @@ def _addresses(service: Resource, network: Known, family: str, view: View) -> li
     return [at for at in found if at.family == family]
 
 
-def _members(endpoints: Iterable[Endpoint], namespace: Resource, view: View) -> list[Member]:
-    """Interfaces and uids of the endpoints that are pods with one, each once, ordered by name."""
+def _public_links(
+    public: Sequence[ContrailObject], placed: Iterable[_Placed], service: Resource, namespace: Resource, view: View
+) -> Iterator[Outcome]:
+    """Links from the public addresses; those of a service that is for some sources only come after what guards it."""
+    guard = source_ranges.guard_of(service, namespace, view) if public else None
+    if guard is None:
+        yield from (_link(owner, member) for owner in public for member, _, _ in placed)
+        return
+    yield source_ranges.tag_of(guard, view.settings)
+    stands_by = source_ranges.stands_by(guard, namespace, view.settings)
+    for member, _, network in placed:
+        if not source_ranges.is_guarded(network):
+            said = f"a member in network {network.joined} is not behind its public addresses: loadBalancerSourceRanges"
+            yield Notice(source_ranges.UNGUARDED, f"{said} cannot be enforced there", about=service.key)
+            continue
+        mark = source_ranges.mark(guard, member, view.settings)
+        yield mark
+        after = tuple(sorted((mark.uuid, *stands_by)))
+        yield from (replace(_link(owner, member), after=after) for owner in public)
+
+
+def _members(endpoints: Iterable[Endpoint], namespace: Resource, view: View) -> list[_Placed]:
+    """Interfaces, uids and networks of the endpoints that are pods with one, each once, ordered by name."""
     named = {(each.pod_name, each.pod_uid): each for each in endpoints if each.pod_name}
     pods = view.get_all([("Pod", namespace.name, name) for name, _ in named])
     found, missing = set(), frozenset[Key]()
@@ -108,7 +134,8 @@ def _members(endpoints: Iterable[Endpoint], namespace: Resource, view: View) -> 
         except NotLoaded as ask:  # one round loads what all pods ask for
             missing |= ask.keys
             continue
-        found.add((names.pod_interface(view.settings, namespace.name, pod.name, pod.uid, network), pod.uid))
+        interface = names.pod_interface(view.settings, namespace.name, pod.name, pod.uid, network)
+        found.add((interface, pod.uid, network))
     if missing:
         raise NotLoaded(missing)
     return sorted(found, key=lambda member: member[0].fq_name)

@@ -2,7 +2,8 @@
 
 A service of type LoadBalancer gets the addresses that it names, else one of Contrail's choice; any service gets its
 externalIPs. A public address has one mapping for all of its members: where members resolve a named port differently,
-those of the mapping that most of them share are behind it.
+those of the mapping that most of them share are behind it. Those of a service that lets only some sources in wait for
+what keeps the others out (translator/translate/source_ranges.py).
 """
 
 from __future__ import annotations
@@ -14,14 +15,12 @@ from schemas.contrail.objects import ContrailObject
 from schemas.identity import object_uuid
 from schemas.records import ServiceRecord
 from translator.resource import Resource
-from translator.translate import names
+from translator.translate import names, source_ranges
 from translator.translate.membership import public_pool
 from translator.translate.service_address import is_served, marks
 from translator.translate.service_ports import Ports
 from translator.translate.shared_ports import most_shared
 from translator.view import View
-
-_EVERYBODY = frozenset({"0.0.0.0/0", "::/0"})
 
 
 def public_floating_ips(
@@ -32,16 +31,19 @@ def public_floating_ips(
     pool = public_pool(service, namespace, view) if wanted else None
     if pool is None:
         return ()
+    guard = source_ranges.guard_of(service, namespace, view)
+    if guard is None and source_ranges.is_limited(cast(ServiceRecord, service.body)):
+        return ()
+    stands_by = source_ranges.stands_by(guard, namespace, view.settings)
     ports = {each: most_shared(service, view, family=each) for each, _ in wanted}
-    return tuple((_floating_ip(service, pool, address, ports[each], view), ports[each]) for each, address in wanted)
+    return tuple(
+        (_floating_ip(service, pool, address, ports[each], view, stands_by), ports[each]) for each, address in wanted
+    )
 
 
 def asked(record: ServiceRecord) -> tuple[tuple[str, str], ...]:
-    """Family and text of each address that the service asks for, in order; text '' leaves the choice to Contrail.
-
-    A service that lets only some sources in gets none at all, because nothing here would keep the others out.
-    """
-    if not is_served(record) or not record.cluster_ips or (record.balances and not is_open(record)):
+    """Family and text of each address that the service asks for, in order; text '' leaves the choice to Contrail."""
+    if not is_served(record) or not record.cluster_ips:
         return ()
     named = {*record.external_ips, *([record.load_balancer_ip] if record.balances and record.load_balancer_ip else [])}
     if not named and record.balances:
@@ -49,12 +51,9 @@ def asked(record: ServiceRecord) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((_family(address), address) for address in named))
 
 
-def is_open(record: ServiceRecord) -> bool:
-    """Whether a load balancer lets everybody in."""
-    return _EVERYBODY.issuperset(record.load_balancer_source_ranges)
-
-
-def _floating_ip(service: Resource, pool: tuple[str, ...], address: str, ports: Ports, view: View) -> ContrailObject:
+def _floating_ip(
+    service: Resource, pool: tuple[str, ...], address: str, ports: Ports, view: View, stands_by: tuple[str, ...]
+) -> ContrailObject:
     key = f"{service.uid}/public/{':'.join(pool)}/{address or 'any'}"
     uuid = object_uuid(view.settings.cluster, names.FLOATING_IP, key)
     return ContrailObject(
@@ -69,6 +68,7 @@ def _floating_ip(service: Resource, pool: tuple[str, ...], address: str, ports: 
             **ports.properties(),
         },
         (names.project(view.settings, service.namespace).reference(),),
+        after=stands_by,
     )
 
 

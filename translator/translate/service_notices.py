@@ -10,9 +10,9 @@ from schemas.records import ServiceRecord
 from schemas.records.service import LOAD_BALANCER, LOAD_BALANCER_CLASS
 from translator.notice import Notice
 from translator.resource import Resource
-from translator.translate import annotated
+from translator.translate import annotated, source_ranges
 from translator.translate.membership import public_pool
-from translator.translate.public_address import asked, is_open
+from translator.translate.public_address import asked
 from translator.translate.service_address import is_within
 from translator.view import View
 
@@ -37,10 +37,11 @@ def _notices(record: ServiceRecord, service: Resource, namespace: Resource, view
     if record.type == LOAD_BALANCER and not record.balances:
         said = f"spec.loadBalancerClass is {record.load_balancer_class!r}, which another controller serves"
         yield Notice(OTHER_CLASS, f"{said}; ours is {LOAD_BALANCER_CLASS!r}, or none", normal=True)
-    if record.balances and not is_open(record):
+    limits = source_ranges.is_limited(record)
+    if limits and (why := source_ranges.hindrance(service, namespace, view)):
         ranges = ", ".join(record.load_balancer_source_ranges)
-        said = f"spec.loadBalancerSourceRanges lets only {ranges} in, which nothing here enforces"
-        yield Notice(NOT_OPEN, f"{said}: the service gets no public address at all")
+        said = f"spec.loadBalancerSourceRanges lets only {ranges} in, which cannot be enforced: {why}"
+        yield Notice(NOT_OPEN, f"{said}; the service gets no public address at all")
     elif wanted := asked(record):
         if public_pool(service, namespace, view) is None:
             yield Notice(NO_POOL, _no_pool([address for _, address in wanted]))
