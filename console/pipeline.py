@@ -32,6 +32,9 @@ logger = logging.getLogger(__name__)
 DATABASE = "contrail_kube"
 SIMULATOR = "contrail-api"
 FEEDING = ("watchers",)
+TELLING = ("feedback",)
+_MODULES = {"feedback": "watchers.feedback"}
+"""Modules of services that are not called like theirs."""
 WORKING = ("translator", "applier")
 START_SECONDS = 30.0
 START_TRIES = 3
@@ -203,8 +206,9 @@ class Pipeline:
 
     def _start_services(self) -> None:
         self._say("starting the services")
-        for name in (*WORKING, *(FEEDING if isinstance(self.plan.feed, Followed) else ())):
-            self._add(name, name, self.environment)
+        feeding = FEEDING if isinstance(self.plan.feed, Followed) else ()
+        for name in (*WORKING, *feeding, *(TELLING if self.plan.feedback else ())):
+            self._add(name, _MODULES.get(name, name), self.environment)
 
     def _add(self, name: str, module: str, settings: Mapping[str, str]) -> Supervised:
         port = free_port()
@@ -212,7 +216,7 @@ class Pipeline:
         return self.supervisor.add(Service(name, module, environment, port))
 
     def _stop_services(self) -> None:
-        self.supervisor.stop(groups=(FEEDING, WORKING), hurry=self._hurry)
+        self.supervisor.stop(groups=(TELLING, FEEDING, WORKING), hurry=self._hurry)
 
     def _go_on(self) -> None:
         if self._stopping():

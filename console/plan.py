@@ -49,7 +49,7 @@ class Plan:
     """The parts of one run; `database`, `contrail` are '' and `kafka` is () where the embedded part is taken.
 
     `state` is None for a temporary directory that goes at the end. `environ` is the caller's environment:
-    settings that no option decides stay in force.
+    settings that no option decides stay in force. `feedback` says whether the users of the cluster are told of it.
     """
 
     feed: Feed
@@ -61,6 +61,7 @@ class Plan:
     contrail: str = ""
     state: Path | None = None
     resume: bool = False
+    feedback: bool = False
 
     def describe(self) -> str:
         """Cluster and where its events come from, for a heading."""
@@ -114,12 +115,19 @@ def make_plan(
     contrail: str = "",
     state: Path | None = None,
     resume: bool = False,
+    feedback: bool | None = None,
 ) -> Plan:
-    """The plan that options and settings make; raises SettingsError where they contradict each other."""
+    """The plan that options and settings make; raises SettingsError where they contradict each other.
+
+    Without a word on `feedback` a live cluster is written to when its Contrail is a real one: of a simulated one its
+    users would be told addresses that do not exist.
+    """
     if kubeconfig is not None and log is not None:
         raise SettingsError("--kubeconfig and --log: the events come from a cluster or from a log, name one of the two")
     if kafka and log is not None:
         raise SettingsError("--kafka and --log: a recorded log is read as it is, it does not travel over Kafka")
+    if feedback and kubeconfig is None:
+        raise SettingsError("--feedback: it is written into a cluster, which --kubeconfig names")
     feed: Feed
     if kubeconfig is not None:
         feed = Followed(_readable(kubeconfig))
@@ -138,6 +146,7 @@ def make_plan(
         contrail=contrail,
         state=state,
         resume=resume,
+        feedback=(kubeconfig is not None and bool(contrail)) if feedback is None else feedback,
     )
 
 
@@ -159,7 +168,8 @@ def service_environment(
     if plan.kafka:
         settings["KAFKA_BOOTSTRAP_SERVERS"] = ",".join(plan.kafka)
     if isinstance(plan.feed, Followed):
-        settings["WATCHERS_KUBECONFIG"] = str(plan.feed.kubeconfig)
+        settings["WATCHERS_KUBECONFIG"] = settings["FEEDBACK_KUBECONFIG"] = str(plan.feed.kubeconfig)
+        settings["FEEDBACK_CONTEXT"] = environ.get(f"{ENV_PREFIX}WATCHERS_CONTEXT", "")
         if not plan.kafka:  # the log is ours alone, and so are its epochs: nothing is written to the cluster
             settings["WATCHERS_EPOCH_FILE"] = str(epoch_file)
     # A secret's _FILE form would win over the value that is set here; credentials are not for a simulated Contrail.

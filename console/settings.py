@@ -15,6 +15,7 @@ from cni.settings import AgentSettings
 from schemas.settings import ENV_PREFIX, SHARED, BusSettings, DatabaseSettings, Topic, check_unknown, from_env
 from simulators.contrail.settings import SimulatorSettings
 from translator.settings import TranslatorSettings
+from watchers.feedback.settings import FeedbackSettings
 from watchers.settings import WatchersSettings
 
 NODE_AGENT = "cni (node agent)"
@@ -23,6 +24,7 @@ OF_SERVICES: dict[str, tuple[type[Topic], ...]] = {
     "watchers": (WatchersSettings,),
     "translator": (TranslatorSettings,),
     "applier": (ApplierSettings, AuditSettings),
+    "feedback": (FeedbackSettings,),
     NODE_AGENT: (AgentSettings,),
     "simulated Contrail": (SimulatorSettings,),
 }

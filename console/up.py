@@ -66,6 +66,11 @@ class Signals:
 @click.option("--kafka", metavar="SERVERS", default="", help="Use these Kafka brokers (host:port,…) as the bus.")
 @click.option("--database", metavar="URL", default="", help="Use this PostgreSQL database; it is migrated.")
 @click.option("--contrail-api", metavar="URLS", default="", help="Use this Contrail config API (http://host:port,…).")
+@click.option(
+    "--feedback/--no-feedback",
+    default=None,
+    help="Write addresses and Events into the cluster of --kubeconfig; by default with --contrail-api only.",
+)
 @click.option("--state", type=click.Path(path_type=Path), help="Keep everything in this directory, and go on from it.")
 @click.option("--resume", is_flag=True, help="The database of --database was filled by such a run before.")
 @click.option("--once", is_flag=True, help="Also with a terminal: end when everything is applied.")
@@ -76,6 +81,7 @@ def up(
     kafka: str,
     database: str,
     contrail_api: str,
+    feedback: bool | None,
     state: Path | None,
     resume: bool,
     once: bool,
@@ -96,6 +102,7 @@ def up(
         contrail=external(os.environ, "contrail", contrail_api),
         state=state,
         resume=resume,
+        feedback=feedback,
     )
     live = sys.stdout.isatty() and not plainly
     with Signals().installed() as signals:

@@ -19,7 +19,7 @@ from watchers.kinds import BUILT_IN, OPTIONAL
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
-OURS = frozenset({"migrate", "contrail-api", "provisioner", "watchers", "translator", "applier"})
+OURS = frozenset({"migrate", "contrail-api", "provisioner", "watchers", "translator", "applier", "feedback"})
 JOBS = frozenset({"migrate"})
 WITHOUT_PROBE = frozenset({"provisioner"})
 """Serves nobody and is waited for by nobody."""
@@ -190,3 +190,30 @@ def test_case_94_the_watchers_may_look_and_write_one_lease() -> None:
         assert rule.get("resourceNames") == ["contrail-kube-watchers"] or rule["verbs"] == ["create"]
     words = {word for rule in [*rules["ClusterRole"], *rules["Role"]] for part in rule.values() for word in part}
     assert not words & {"*", "secrets", "delete", "deletecollection", "patch"}
+
+
+def test_case_94_the_feedback_may_patch_and_write_events_and_read_nothing() -> None:
+    manifests = list(yaml.safe_load_all((ROOT / "deploy" / "kubernetes" / "feedback-rbac.yaml").read_text()))
+    rules = {m["kind"]: m["rules"] for m in manifests if "rules" in m}
+    granted = {
+        (group, resource): rule["verbs"]
+        for rule in rules["ClusterRole"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+    }
+    assert granted == {
+        ("", "services/status"): ["patch"],
+        ("networking.k8s.io", "ingresses/status"): ["patch"],
+        ("", "pods"): ["patch"],
+        ("events.k8s.io", "events"): ["create", "patch"],
+    }
+    for rule in rules["Role"]:
+        assert (rule["apiGroups"], rule["resources"]) == (["coordination.k8s.io"], ["leases"])
+        assert rule.get("resourceNames") == ["contrail-kube-feedback"] or rule["verbs"] == ["create"]
+    assert {m["metadata"]["name"] for m in manifests} == {"contrail-kube-feedback"}, "an account of its own"
+
+
+def test_a_simulated_contrail_tells_the_cluster_nothing(services: dict[str, dict[str, Any]]) -> None:
+    example = (ROOT / ".env.example").read_text()
+    assert services["feedback"]["profiles"] == ["feedback"]
+    assert re.search(r"^COMPOSE_PROFILES=simulator$", example, re.MULTILINE)

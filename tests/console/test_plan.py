@@ -144,3 +144,19 @@ def test_outside_parts_come_from_options_or_from_settings() -> None:
     assert [external(environ, part, "") for part in parts] == [URL, "http://real:8082", "broker:9092"]
     assert [external(environ, part, "given") for part in parts] == ["given"] * 3
     assert [external({}, part, "") for part in parts] == ["", "", ""]
+
+
+def test_a_live_cluster_is_told_of_a_real_contrail_only_unless_it_is_said(kubeconfig: Path) -> None:
+    assert not make_plan(environ={}, kubeconfig=kubeconfig).feedback
+    assert make_plan(environ={}, kubeconfig=kubeconfig, contrail="http://api:8082").feedback
+    assert not make_plan(environ={}, kubeconfig=kubeconfig, contrail="http://api:8082", feedback=False).feedback
+    told = make_plan(environ={}, kubeconfig=kubeconfig, feedback=True)
+    environment = _environment(told, {"CONTRAIL_KUBE_WATCHERS_CONTEXT": "prod"})
+    assert environment["CONTRAIL_KUBE_FEEDBACK_KUBECONFIG"] == str(kubeconfig)
+    assert environment["CONTRAIL_KUBE_FEEDBACK_CONTEXT"] == "prod"
+
+
+def test_a_recording_has_nobody_to_tell(recording: Path) -> None:
+    assert not make_plan(environ={}, log=recording, contrail="http://api:8082").feedback
+    with pytest.raises(SettingsError, match="--feedback: it is written into a cluster, which --kubeconfig names"):
+        make_plan(environ={}, log=recording, feedback=True)
