@@ -20,12 +20,14 @@ from benchmarks.synthetic import records
 from console.ports import free_port
 from schemas.bus.log import LogConsumer, LogProducer
 from schemas.errors import SettingsError
-from tests.translator.facts import SETTINGS, TOPIC
+from schemas.settings import ClusterSettings
+from tests.translator.facts import TOPIC
 from translator.batch import Rules
 from translator.memory import MemoryStore
 from translator.postgres import PostgresStore
 from translator.replay import replay, state_digest
 from translator.settings import TranslatorSettings
+from translator.version import settings_record
 
 pytestmark = pytest.mark.process
 
@@ -101,7 +103,7 @@ def truth(log: Path) -> str:
     """Digest of the whole log."""
     consumer = LogConsumer(log, TOPIC)
     try:
-        return replay(consumer, MemoryStore(), Rules.of("translator", SETTINGS)).digest
+        return replay(consumer, MemoryStore(), Rules.of("translator", settings_record(ClusterSettings()))).digest
     finally:
         consumer.close()
 
