@@ -41,14 +41,37 @@ def explore(check: Callable[[Any], None], examples: st.SearchStrategy[Any], *, c
             return
 
 
-def _run(check: Callable[[Any], None], examples: st.SearchStrategy[Any], count: int, number: int | None) -> None:
+def notices(check: Callable[[Any], None], examples: st.SearchStrategy[Any], *, count: int) -> int:
+    """How many of these examples it takes until one fails `check`; 0 if none does."""
+    asked = 0
+
+    def counted(example: Any) -> None:
+        nonlocal asked
+        asked += 1
+        check(example)
+
+    try:
+        _run(counted, examples, count, None, phases=(Phase.generate,))
+    except AssertionError:
+        return asked
+    return 0
+
+
+def _run(
+    check: Callable[[Any], None],
+    examples: st.SearchStrategy[Any],
+    count: int,
+    number: int | None,
+    phases: tuple[Phase, ...] = (Phase.generate, Phase.shrink),
+) -> None:
     asked = settings(
         max_examples=count,
         derandomize=number is None,
         database=None,
         deadline=None,
         print_blob=False,
-        phases=(Phase.generate, Phase.shrink),
+        phases=phases,
+        report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
     )(given(examples)(lambda example: check(example)))
     (asked if number is None else with_seed(number)(asked))()

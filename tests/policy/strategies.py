@@ -6,8 +6,11 @@ two, ports at the edges of each other's ranges. A cluster is what fills its slot
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from random import Random
+from typing import Any, TypeVar
 
 import msgspec
 from hypothesis import strategies as st
@@ -36,8 +39,12 @@ from schemas.records.admin_network_policy import (
     BaselineAdminNetworkPolicyRecord,
 )
 from tests.policy.cluster import DUAL, Cluster, Key
+from tests.policy.exploring import SEED
 from tests.translator.facts import SETTINGS
 
+T = TypeVar("T")
+POOL = 500
+"""Policies of a kind that are drawn from; POLICY_TEST_SEED makes others."""
 NAMESPACES = ("a", "b", "c")
 PODS = tuple(f"p{number}" for number in range(6))
 POLICIES = tuple(f"n{number}" for number in range(4))
@@ -60,7 +67,8 @@ _LABELS: tuple[dict[str, str], ...] = (
 )
 _SPACES: tuple[dict[str, str], ...] = ({}, {"team": "x"}, {"team": "y"}, {"team": "x", "app": "web"}, {"env": "live"})
 _EXPRESSIONS = (
-    LabelRequirement(key="app", operator="In", values=("db", "web")),
+    *[LabelRequirement(key="app", operator="In", values=("db", "web"))] * 3,
+    LabelRequirement(key="tier", operator="In", values=("back", "front")),
     LabelRequirement(key="app", operator="In", values=("web",)),
     LabelRequirement(key="app", operator="NotIn", values=("web",)),
     LabelRequirement(key="app", operator="NotIn", values=("", "db")),
@@ -79,14 +87,13 @@ _OF_SPACES = (
     LabelRequirement(key="kubernetes.io/metadata.name", operator="NotIn", values=("a",)),
 )
 _MATCHES: tuple[dict[str, str], ...] = (
-    {},
-    {},
     {"app": "web"},
     {"app": "db"},
     {"tier": "front"},
     {"app": "web", "tier": "front"},
     {SLASHED: "shop"},
 )
+_SPACE_MATCHES: tuple[dict[str, str], ...] = ({"team": "x"}, {"kubernetes.io/metadata.name": "b"}, {"app": "web"})
 _BLOCKS = (
     IpBlock(cidr="0.0.0.0/0"),
     IpBlock(cidr="0.0.0.0/0", excluded=("10.32.0.0/12",)),
@@ -110,7 +117,7 @@ _PORTS = (
     PolicyPort(protocol="UDP"),
     PolicyPort(protocol="SCTP", port=9, end_port=10),
     PolicyPort(),
-    PolicyPort(port_name="http"),
+    *[PolicyPort(port_name="http")] * 3,
     PolicyPort(port_name="dns", protocol="UDP"),
     PolicyPort(port_name="dns"),
     PolicyPort(port=65535),
@@ -122,6 +129,7 @@ _OPEN: tuple[tuple[ContainerPort, ...], ...] = (
     (ContainerPort(port=8080, name="http"),),
     (ContainerPort(port=53, name="dns", protocol="UDP"), ContainerPort(port=53, name="dns")),
     (ContainerPort(port=8080, name="http"), ContainerPort(port=80, name="http"), ContainerPort(port=5353, name="dns")),
+    (ContainerPort(port=88, name="http"), ContainerPort(port=80, name="http")),
 )
 _NETWORKS = ("0.0.0.0/0", "203.0.113.0/24", "10.32.0.12/30", "::/0", "fd00:32::10/126", "192.168.0.0/24")
 _ADMIN_PORTS = (
@@ -151,88 +159,108 @@ class Step:
         return f"{'/'.join(self.key)} {'goes' if self.record is None else f'becomes {self.record}'}"
 
 
-def _selector(matches: Any, expressions: Any) -> st.SearchStrategy[LabelSelector]:
-    several = st.lists(st.sampled_from(expressions), max_size=2).map(tuple)
-    return st.one_of(
-        st.sampled_from([LabelSelector(match_labels=each) for each in matches]),
-        st.builds(LabelSelector, match_labels=st.sampled_from(matches), match_expressions=several),
-    )
+def _chosen(draw: Random, matches: Sequence[dict[str, str]], expressions: Sequence[LabelRequirement]) -> LabelSelector:
+    """A selector: everything, labels, or expressions with labels or without."""
+    sort = draw.random()
+    if sort < 0.25:
+        return LabelSelector()
+    if sort < 0.5:
+        return LabelSelector(match_labels=draw.choice(matches))
+    several = tuple(draw.sample(expressions, draw.choice((1, 1, 2))))
+    return LabelSelector(match_labels=draw.choice(matches) if sort > 0.9 else {}, match_expressions=several)
 
 
-POD_SELECTORS = _selector(_MATCHES, _EXPRESSIONS)
-SPACE_SELECTORS = _selector(({}, {"team": "x"}, {"kubernetes.io/metadata.name": "b"}, {"app": "web"}), _OF_SPACES)
-PEERS = st.one_of(
-    st.builds(PolicyPeer, pod_selector=POD_SELECTORS),
-    st.builds(PolicyPeer, namespace_selector=SPACE_SELECTORS),
-    st.builds(PolicyPeer, pod_selector=POD_SELECTORS, namespace_selector=SPACE_SELECTORS),
-    st.sampled_from([PolicyPeer(ip_block=block) for block in _BLOCKS]),
-)
-RULES = st.lists(
-    st.builds(
-        PolicyRule,
-        peers=st.lists(PEERS, max_size=2).map(tuple),
-        ports=st.lists(st.sampled_from(_PORTS), max_size=2).map(tuple),
-    ),
-    max_size=2,
-).map(tuple)
+def _of_pods(draw: Random) -> LabelSelector:
+    return _chosen(draw, _MATCHES, _EXPRESSIONS)
 
 
-def _policy(selector: LabelSelector, types: int, ingress: Any, egress: Any) -> NetworkPolicyRecord:
+def _of_spaces(draw: Random) -> LabelSelector:
+    return _chosen(draw, _SPACE_MATCHES, _OF_SPACES)
+
+
+def _peer(draw: Random) -> PolicyPeer:
+    sort = draw.random()
+    if sort < 0.3:
+        return PolicyPeer(ip_block=draw.choice(_BLOCKS))
+    pods = _of_pods(draw) if sort < 0.85 else None
+    return PolicyPeer(pod_selector=pods, namespace_selector=_of_spaces(draw) if sort > 0.6 else None)
+
+
+def _several(draw: Random, make: Callable[[Random], T], numbers: Sequence[int]) -> tuple[T, ...]:
+    return tuple(make(draw) for _ in range(draw.choice(numbers)))
+
+
+def _rule(draw: Random) -> PolicyRule:
+    peers = _several(draw, _peer, (0, 1, 1, 1, 2))
+    return PolicyRule(peers=peers, ports=_several(draw, lambda each: each.choice(_PORTS), (0, 1, 1, 2)))
+
+
+def _policy(draw: Random) -> NetworkPolicyRecord:
     """Rules for a direction that it does not isolate are void: the watchers drop them."""
-    inward, outward = types in (0, 2), types in (1, 2)
+    inward, outward = draw.choice(((True, True), (True, True), (True, False), (False, True)))
     return NetworkPolicyRecord(
-        pod_selector=selector,
+        pod_selector=_of_pods(draw),
         isolates_ingress=inward,
         isolates_egress=outward,
-        ingress=ingress if inward else (),
-        egress=egress if outward else (),
+        ingress=_several(draw, _rule, (0, 1, 1, 2, 2)) if inward else (),
+        egress=_several(draw, _rule, (0, 1, 1, 2, 2)) if outward else (),
     )
 
 
-NETWORK_POLICIES = st.builds(_policy, POD_SELECTORS, st.integers(0, 2), RULES, RULES)
-_SUBJECTS = st.builds(AdminPods, namespace_selector=SPACE_SELECTORS, pod_selector=POD_SELECTORS)
-_ADMIN_INGRESS = st.builds(AdminPeer, pods=_SUBJECTS)
-_ADMIN_EGRESS = st.one_of(
-    _ADMIN_INGRESS,
-    st.sampled_from([AdminPeer(networks=(each,)) for each in _NETWORKS]),
-    st.sampled_from([AdminPeer(nodes=LabelSelector(match_labels=each)) for each in ({}, {"zone": "1"})]),
-)
+def _subject(draw: Random) -> AdminPods:
+    if draw.random() < 0.4:
+        return AdminPods()
+    return AdminPods(namespace_selector=_of_spaces(draw), pod_selector=_of_pods(draw))
 
 
-def _admin_rules(actions: tuple[str, ...], peers: Any, ports: Any) -> Any:
-    rule = st.builds(
-        AdminRule,
-        action=st.sampled_from(actions),
-        peers=st.lists(peers, min_size=1, max_size=2).map(tuple),
-        ports=st.lists(ports, max_size=2).map(tuple),
-    )
-    return st.lists(rule, max_size=2).map(tuple)
+def _admin_peer(draw: Random, *, outward: bool) -> AdminPeer:
+    sort = draw.random()
+    if outward and sort < 0.25:
+        return AdminPeer(networks=(draw.choice(_NETWORKS),))
+    if outward and sort < 0.35:
+        return AdminPeer(nodes=LabelSelector(match_labels=draw.choice(({}, {"zone": "1"}))))
+    return AdminPeer(pods=_subject(draw))
 
 
-def _without_names(rules: tuple[AdminRule, ...]) -> tuple[AdminRule, ...]:
+def _admin_rule(draw: Random, actions: Sequence[str], *, outward: bool) -> AdminRule:
     """Named ports are refused beside peers that are no pods."""
-    return tuple(
-        rule
-        if all(peer.pods is not None for peer in rule.peers)
-        else msgspec.structs.replace(rule, ports=tuple(port for port in rule.ports if not port.port_name))
-        for rule in rules
+    peers = _several(draw, lambda each: _admin_peer(each, outward=outward), (1, 1, 2))
+    named = all(peer.pods is not None for peer in peers)
+    ports = [each for each in _ADMIN_PORTS if named or not each.port_name]
+    chosen = tuple(draw.sample(ports, draw.choice((0, 1, 1, 2))))
+    return AdminRule(action=draw.choice(actions), peers=peers, ports=chosen)
+
+
+def _admin(draw: Random) -> AdminNetworkPolicyRecord:
+    def rules(*, outward: bool) -> tuple[AdminRule, ...]:
+        return _several(draw, lambda each: _admin_rule(each, ("Allow", "Deny", "Pass"), outward=outward), (0, 1, 2, 2))
+
+    return AdminNetworkPolicyRecord(
+        priority=draw.randint(0, 2), subject=_subject(draw), ingress=rules(outward=False), egress=rules(outward=True)
     )
 
 
-_THREE, _TWO = ("Allow", "Deny", "Pass"), ("Allow", "Deny")
-ADMINS = st.builds(
-    AdminNetworkPolicyRecord,
-    priority=st.integers(0, 2),
-    subject=_SUBJECTS,
-    ingress=_admin_rules(_THREE, _ADMIN_INGRESS, st.sampled_from(_ADMIN_PORTS)),
-    egress=_admin_rules(_THREE, _ADMIN_EGRESS, st.sampled_from(_ADMIN_PORTS)).map(_without_names),
-)
-BASELINES = st.builds(
-    BaselineAdminNetworkPolicyRecord,
-    subject=_SUBJECTS,
-    ingress=_admin_rules(_TWO, _ADMIN_INGRESS, st.sampled_from(_ADMIN_PORTS)),
-    egress=_admin_rules(_TWO, _ADMIN_EGRESS, st.sampled_from(_ADMIN_PORTS)).map(_without_names),
-)
+def _baseline(draw: Random) -> BaselineAdminNetworkPolicyRecord:
+    def rules(*, outward: bool) -> tuple[AdminRule, ...]:
+        return _several(draw, lambda each: _admin_rule(each, ("Allow", "Deny"), outward=outward), (0, 1, 2, 2))
+
+    return BaselineAdminNetworkPolicyRecord(
+        subject=_subject(draw), ingress=rules(outward=False), egress=rules(outward=True)
+    )
+
+
+def _pool(make: Callable[[Random], T]) -> st.SearchStrategy[T]:
+    """Many random ones, the simple before the others: a failing example shrinks towards these.
+
+    Drawing one of a pool costs a hundredth of drawing its parts, and hypothesis likes short lists better than we do.
+    """
+    draw = Random(f"{make.__name__} {os.environ.get(SEED, '0')}")
+    made = {repr(each): each for each in (make(draw) for _ in range(POOL))}
+    return st.sampled_from([made[text] for text in sorted(made, key=lambda text: (len(text), text))])
+
+
+NETWORK_POLICIES = _pool(_policy)
+ADMINS, BASELINES = _pool(_admin), _pool(_baseline)
 
 
 def _space(name: str, labels: dict[str, str], isolated: bool) -> NamespaceRecord:
