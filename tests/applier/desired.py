@@ -36,7 +36,8 @@ _STATE = text("""
 """)
 _EDGE = text("""
     INSERT INTO desired_edge (from_uuid, to_uuid, relation)
-    SELECT :source, uuid, :relation FROM desired_object WHERE uuid = :target
+    SELECT CAST(:source AS uuid), CAST(:target AS uuid), :relation
+    WHERE :relation = 'after' OR EXISTS (SELECT FROM desired_object WHERE uuid = CAST(:target AS uuid))
     ON CONFLICT DO NOTHING
 """)
 

@@ -202,9 +202,6 @@ def test_what_goes_is_known_to_that_which_had_to_stand_first(store: DesiredStore
 def test_what_comes_after_something_that_nobody_asks_for_waits_until_somebody_does(store: DesiredStore) -> None:
     first = project("first")
     store.put(later(first), namespace="shop")
-    with store.engine.begin() as connection:  # as the translator writes it, who knows no such object either
-        edge = "INSERT INTO desired_edge (from_uuid, to_uuid, relation) VALUES (:later, :first, 'after')"
-        connection.execute(text(edge), {"later": later(first).uuid, "first": first.uuid})
     [found] = planned(due(store)).blocked
     assert found.reason == f"waits for object {first.uuid}"
     assert not record(store.engine, blocked(found.row)).freed
