@@ -24,6 +24,8 @@ Body = Mapping[str, Any]
 
 _REFS = "_refs"
 _RENAMED_PARENT = "instance-ip"
+BESIDE = frozenset({"tag_refs"})
+"""Kept references that stay beside those that are desired: tags follow labels, whatever other tags there are."""
 
 
 def uuids_named(type_: str, body: Body) -> set[str]:
@@ -54,7 +56,8 @@ def as_known(row: Row, aliases: Aliases) -> Row:
 def body_as_known(type_: str, body: Body, alias: Alias | None, aliases: Aliases) -> Body:
     """The body with Contrail's uuids and names; `alias` is the object's own.
 
-    Of an adopted object, what it keeps takes the place of what is desired, and what cannot change is left out.
+    Of an adopted object, what it keeps takes the place of what is desired, or beside it, and what cannot change is left
+    out.
     """
     if type_ == LINK:
         return {**body, "owner": _end(body["owner"], aliases), "target": _end(body["target"], aliases)}
@@ -64,7 +67,7 @@ def body_as_known(type_: str, body: Body, alias: Alias | None, aliases: Aliases)
     if alias is None:
         return {**body, "references": references}
     kept = {name: value for name, value in alias.kept.items() if value is not None}
-    references = [r for r in references if reference_field(r["type"]) not in kept]
+    references = [r for r in references if (field := reference_field(r["type"])) not in kept or field in BESIDE]
     return {
         **body,
         "properties": _properties(type_, body["properties"], kept),

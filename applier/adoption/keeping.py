@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from applier.adoption.matching import Pair
 from applier.adoption.objects import INTERFACE, NETWORK
-from applier.aliases import Aliases, body_as_known, managed_fields
+from applier.aliases import BESIDE, Aliases, body_as_known, managed_fields
 from applier.compare import difference, is_same, without_servers
 from applier.rows import Alias
 from schemas.contrail import wire
@@ -27,6 +27,8 @@ _STAYING: Mapping[str, tuple[str, ...]] = {
 }
 """Fields of a running pod's way, by type: they stay even where something else is desired."""
 _EMPTY: tuple[Json, ...] = (None, [], {}, "")
+_SEVERAL = "label"
+"""The type of tag of which an object may have many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ def _keep(alias: Alias, pair: Pair, aliases: Aliases) -> Alias:
         kept["annotations"] = live.fields["annotations"]  # the agent on the node counts the pod's interfaces by it
     for name, refs in desired.items():
         if name.endswith("_refs") and name not in kept and (more := _beyond(refs, live.fields.get(name) or ())):
-            kept[name] = [*refs, *without_servers(more)]
+            kept[name] = without_servers(_beside(refs, more) if name in BESIDE else [*refs, *more])
     undesired = (name for name in wire.managed_fields(wanted.type) if name not in desired)
     kept |= {name: None for name in undesired if live.fields.get(name) not in _EMPTY}
     return Alias(alias.uuid, alias.type, alias.fq_name, alias.contrail_uuid, alias.contrail_fq_name, kept)
@@ -95,6 +97,16 @@ def _beyond(desired: Sequence[Json], there: Sequence[Json]) -> list[Json]:
     """References that somebody added to those that are desired: a policy on a network, a group on an interface."""
     names = [ref["to"] for ref in desired]
     return [{"to": ref["to"], "uuid": ref["uuid"], "attr": ref.get("attr")} for ref in there if ref["to"] not in names]
+
+
+def _beside(desired: Sequence[Json], more: Sequence[Json]) -> list[Json]:
+    """Tags that may stay: of the type by which an interface chooses its rules it can have one, and that is ours."""
+    ours = {_tag_type(ref) for ref in desired} - {_SEVERAL}
+    return [ref for ref in more if _tag_type(ref) not in ours]
+
+
+def _tag_type(reference: Json) -> str:
+    return str(reference["to"][-1]).partition("=")[0]
 
 
 def _fields(pair: Pair, alias: Alias | None, aliases: Aliases) -> wire.Fields:

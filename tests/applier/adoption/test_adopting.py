@@ -89,7 +89,10 @@ def test_every_running_pod_keeps_its_interface_its_address_and_its_tags(
     assert {type_: uuids(contrail, type_) for type_ in KEPT_TYPES} == kinds
     now = {o["uuid"]: o for o in contrail.objects("virtual-machine-interface")}
     for there in running:
-        assert now[there.interface]["tag_refs"] == tagged[there.interface]
+        worn = now[there.interface]["tag_refs"]
+        assert [each for each in worn if each in tagged[there.interface]] == tagged[there.interface]
+        ours = {each["to"][0] for each in worn if each not in tagged[there.interface]}
+        assert ours == {"application=k8s.shop", "label=k8s.namespace=shop", "label=k8s.pod"}
         assert now[there.interface]["virtual_machine_interface_mac_addresses"] == macs[there.interface]
         assert now[there.interface]["virtual_machine_refs"][0]["uuid"] == there.machine
     assert len(contrail.objects("virtual-machine")) == 2
@@ -130,7 +133,7 @@ def test_a_new_sandbox_of_an_adopted_pod_gets_the_interface_that_it_had(
     store = PostgresAddresses(settings, cluster="k8s", node="node-1")
     try:
         pod = Pod("shop", "web-0", uid_of("shop", "web-0"))
-        interface = interface_of(usable(store.addresses(pod), pod, "eth0", "node-1"), "eth0", 1500)
+        interface = interface_of(usable(store.addresses(pod), pod, "eth0", "node-1")["eth0"], "eth0", 1500)
     finally:
         store.close()
     assert (interface.interface_uuid, interface.machine_uuid) == (there.interface, there.machine)

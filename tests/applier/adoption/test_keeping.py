@@ -7,7 +7,8 @@ from typing import Any
 from applier.adoption.keeping import Takeover, take_over
 from applier.adoption.matching import match
 from applier.adoption.objects import Live, Wanted
-from tests.applier.adoption.values import DOMAIN, There, bootstrap, cluster_of, live, of_namespace, of_pod, refs
+from applier.aliases import body_as_known
+from tests.applier.adoption.values import DOMAIN, There, bootstrap, cluster_of, live, of_namespace, of_pod, refs, uid_of
 
 
 def takeovers(contrail: There, *wanted: Wanted) -> dict[str, Takeover]:
@@ -25,17 +26,44 @@ def test_a_running_pod_keeps_its_mac_its_tags_and_what_a_person_set() -> None:
     contrail = There()
     _, interface, _ = contrail.pod("web-0")
     contrail.objects.remove(interface)
-    tags = [{"to": ["app=web"], "uuid": "t", "attr": None}]
+    tags = [{"to": ["app=web"], "uuid": uid_of("", "t"), "attr": None}]
     contrail.objects.append(changed(interface, tag_refs=tags, virtual_machine_interface_disable_policy=True))
     found = takeovers(contrail, *of_pod("shop", "web-0"))["virtual-machine-interface"]
     assert found.alias is not None
     assert found.alias.kept == {
-        "tag_refs": None,
+        "tag_refs": tags,
         "virtual_machine_interface_disable_policy": None,
         "virtual_machine_interface_mac_addresses": {"mac_address": ["02:11:22:33:44:55"]},
     }
     assert found.stays == tuple(sorted(found.alias.kept))
-    assert "tag_refs" not in found.changes
+    assert "tag_refs" in found.changes  # ours come beside
+
+
+def test_of_two_tags_by_which_an_interface_chooses_its_rules_ours_stays() -> None:
+    contrail = There()
+    _, interface, _ = contrail.pod("web-0")
+    contrail.objects.remove(interface)
+    tags = [
+        {"to": ["application=k8s"], "uuid": uid_of("", "t"), "attr": None},
+        {"to": ["app=web"], "uuid": uid_of("", "u"), "attr": None},
+    ]
+    contrail.objects.append(changed(interface, tag_refs=tags))
+    found = takeovers(contrail, *of_pod("shop", "web-0"))["virtual-machine-interface"]
+    assert found.alias is not None and found.alias.kept["tag_refs"] == tags[1:]
+
+
+def test_tags_of_a_pod_that_was_taken_over_follow_its_labels_beside_those_that_stay() -> None:
+    contrail = There()
+    _, interface, _ = contrail.pod("web-0")
+    contrail.objects.remove(interface)
+    contrail.objects.append(changed(interface, tag_refs=[{"to": ["app=web"], "uuid": uid_of("", "t"), "attr": None}]))
+    alias = takeovers(contrail, *of_pod("shop", "web-0"))["virtual-machine-interface"].alias
+    assert alias is not None
+    later = next(w for w in of_pod("shop", "web-0", app="db") if w.type == "virtual-machine-interface")
+    body = body_as_known(later.type, later.body, alias, {alias.uuid: alias})
+    worn = {reference["to"][0] for reference in body["references"] if reference["type"] == "tag"}
+    every = {"application=k8s.shop", "label=k8s.namespace=shop", "label=k8s.pod"}
+    assert worn == {*every, "label=k8s.pod.app=db", "app=web"}
 
 
 def test_a_network_keeps_what_its_pods_live_by() -> None:

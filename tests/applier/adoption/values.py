@@ -9,7 +9,7 @@ from applier.adoption.objects import Cluster, Live, Wanted
 from schemas.contrail.objects import ContrailObject, joined
 from schemas.records import NamespaceRecord, PodRecord, SettingsRecord
 from tests.applier.kubernetes import uid_of
-from translator.resource import NOWHERE, Cause, Resource, key_of
+from translator.resource import BODY_OF_KIND, NOWHERE, Cause, Key, Resource, key_of, list_key
 from translator.translate import namespace, pod, settings
 from translator.view import View
 
@@ -75,27 +75,32 @@ def _resource(kind: str, namespace_: str, name: str, uid: str, body: Any) -> Res
     )
 
 
+def _nothing(namespace_: str | None) -> dict[Key, tuple[Resource, ...]]:
+    """Empty lists of every kind, of the cluster and of a namespace."""
+    return {list_key(kind, space): () for kind in BODY_OF_KIND for space in (None, "", namespace_)}
+
+
 def _wanted(objects: Any) -> list[Wanted]:
     return [Wanted(o.uuid, o.type, joined(o.fq_name), o.body()) for o in objects if isinstance(o, ContrailObject)]
 
 
 def bootstrap(cluster: str = "k8s") -> list[Wanted]:
     """What a cluster desires by itself."""
-    view = View(record(cluster), {}, {})
+    view = View(record(cluster), {}, _nothing(None))
     return _wanted(settings.translate(_resource("Settings", "", cluster, "", record(cluster)), view))
 
 
 def of_namespace(name: str, *, cluster: str = "k8s") -> list[Wanted]:
     """What a namespace desires."""
-    view = View(record(cluster), {}, {})
+    view = View(record(cluster), {}, _nothing(name))
     return _wanted(namespace.translate(_resource("Namespace", "", name, uid_of("", name), NamespaceRecord()), view))
 
 
-def of_pod(namespace_: str, name: str, *, uid: str = "", cluster: str = "k8s") -> list[Wanted]:
+def of_pod(namespace_: str, name: str, *, uid: str = "", cluster: str = "k8s", **labels: str) -> list[Wanted]:
     """Machine, interface and address that a pod desires."""
     space = _resource("Namespace", "", namespace_, "", NamespaceRecord())
     view = View(record(cluster), {key_of("Namespace", "", namespace_): space}, {})
-    body = PodRecord(phase="Running")
+    body = PodRecord(phase="Running", labels=labels)
     return _wanted(pod.translate(_resource("Pod", namespace_, name, uid or uid_of(namespace_, name), body), view))
 
 
