@@ -13,7 +13,7 @@ from applier.plan import Step, plan
 from applier.rows import Row
 from schemas.contrail.objects import LINK
 from schemas.events import ChangeEvent, Op
-from schemas.records import LabelRequirement, LabelSelector, NetworkPolicyRecord, PolicyRule, ServicePort
+from schemas.records import LabelRequirement, LabelSelector, NetworkPolicyRecord, PolicyRule, ServicePort, ServiceRecord
 from tests.policy.cluster import Spot
 from tests.policy.contrail_firewall import ContrailFirewall
 from tests.translator.contrail import FollowingContrail
@@ -23,7 +23,7 @@ from tests.translator.states import History, State, check, check_leavers
 from tests.translator.test_public_addresses import THERE, balancer, public
 from translator.memory import MemoryStore
 from translator.notice import Outcome
-from translator.translate import registry
+from translator.translate import registry, source_ranges
 
 RANGES = ("192.0.2.0/24", "198.51.100.7/32")
 IN, OUT, POD, NODE = "192.0.2.9", "192.0.3.9", "10.40.0.1", "192.168.0.1"
@@ -258,6 +258,30 @@ def test_beside_an_open_service_only_its_own_ports_are_closed() -> None:
     assert led(contrail.rows) == {("a", "TCP", 8080), ("b", "TCP", 8080)}
     assert not reaches(contrail.rows, OUT, "a")
     assert reaches(contrail.rows, OUT, "a", 8443) and reaches(contrail.rows, OUT, "a", 8080, "UDP")
+
+
+@pytest.mark.parametrize(
+    ("ranges", "limited"),
+    [
+        ((), False),
+        (("0.0.0.0/0",), False),
+        (("0.0.0.0/1", " 128.0.0.0/1 "), False),
+        (("::/0",), True),
+        (("192.0.2.9/24",), True),
+        (("0.0.0.0/0", "10.0.0.0/8"), False),
+    ],
+)
+def test_who_is_limited(ranges: tuple[str, ...], limited: bool) -> None:
+    record = ServiceRecord(type="LoadBalancer", cluster_ips=("10.96.0.7",), load_balancer_source_ranges=ranges)
+    assert source_ranges.is_limited(record) == limited
+    both = changed(record, cluster_ips=("10.96.0.7", "fd00:96::7"))
+    assert source_ranges.is_limited(both) == bool(ranges)
+
+
+def test_host_bits_of_a_range_mean_nothing() -> None:
+    contrail = Careless()
+    told((*MEMBERS, limited(load_balancer_source_ranges=("192.0.2.200/24",))), contrail=contrail)
+    assert reaches(contrail.rows, IN, "a") and not reaches(contrail.rows, OUT, "a")
 
 
 def test_a_service_without_selector_is_held_to_its_ranges_by_its_slices() -> None:

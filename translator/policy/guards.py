@@ -36,8 +36,8 @@ def decisions(guards: Iterable[Guard], settings: SettingsRecord) -> Head:
 
 def stands_by(guard: Guard, place: Place, settings: SettingsRecord) -> tuple[str, ...]:
     """Uuids of the guard's rules, and of the list that they are in: applied as they are wanted, the guard stands."""
-    rules = (Rule(each.peer.endpoint, place.own(each.own), each.service, each.passes) for each in _of(guard, settings))
-    of_list = emit.list_of(settings, place.namespace)
+    rules = [Rule(each.peer.endpoint, place.own(each.own), each.service, each.passes) for each in _of(guard, settings)]
+    of_list = emit.list_of(settings, place.namespace) if rules else ()
     return tuple(sorted(each.uuid for each in (*(emit.rule_of(settings, place.namespace, r) for r in rules), *of_list)))
 
 

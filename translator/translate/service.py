@@ -15,7 +15,14 @@ from schemas.events import ChangeEvent
 from schemas.records import ServiceRecord
 from translator.notice import Notice, Outcome
 from translator.resource import Resource
-from translator.translate import annotated, health_check, service_address, service_balancer, service_notices
+from translator.translate import (
+    annotated,
+    health_check,
+    service_address,
+    service_balancer,
+    service_notices,
+    source_ranges,
+)
 from translator.translate.membership import label_of, service_membership
 from translator.translate.public_address import public_floating_ips
 from translator.view import View
@@ -55,6 +62,7 @@ def require_well_formed(event: ChangeEvent) -> None:
     _require_addresses(label, "spec.externalIPs", record.external_ips)
     if record.load_balancer_ip:
         _require_addresses(label, "spec.loadBalancerIP", (record.load_balancer_ip,))
+    source_ranges.require_well_formed(label, record)
     annotated.pool(label, record.annotations)
     health_check.asked(label, record.annotations)
 

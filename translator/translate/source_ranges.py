@@ -11,11 +11,13 @@ Where another way in has the same members and ports the rule would close that as
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 from typing import cast
 
 from schemas.contrail.objects import ContrailObject, Link
-from schemas.records import ServiceRecord, SettingsRecord
-from translator.policy import guards
+from schemas.errors import TranslationError
+from schemas.records import IpBlock, ServiceRecord, SettingsRecord
+from translator.policy import blocks, guards
 from translator.policy.guards import Guard
 from translator.policy.place import place_of
 from translator.resource import Resource
@@ -27,14 +29,35 @@ from translator.translate.shared_ports import FAMILY, most_shared
 from translator.view import View
 
 UNGUARDED = "MemberNotServed"
-_EVERYBODY = frozenset({"0.0.0.0/0", "::/0"})
+_EVERYBODY = {4: "0.0.0.0/0", 6: "::/0"}
 _WITH_PORTS = frozenset({"TCP", "UDP"})
 """Protocols whose ports the vrouter agent knows of a flow."""
 
 
 def is_limited(record: ServiceRecord) -> bool:
-    """Whether the service's load balancer is for some sources only."""
-    return record.balances and not _EVERYBODY.issuperset(record.load_balancer_source_ranges)
+    """Whether the service's load balancer is for some sources only, of any family that it may have an address of."""
+    if not record.balances or not record.load_balancer_source_ranges:
+        return False
+    addresses = [*record.cluster_ips, *([record.load_balancer_ip] if record.load_balancer_ip else [])]
+    everybody = {_EVERYBODY[ipaddress.ip_address(each).version] for each in addresses}
+    return not everybody.issubset(ranges_of(record))
+
+
+def ranges_of(record: ServiceRecord) -> tuple[str, ...]:
+    """Its ranges as prefixes without host bits; raises ValueError for what is none."""
+    found = (ipaddress.ip_network(each.strip(), strict=False) for each in record.load_balancer_source_ranges)
+    return blocks.prefixes(IpBlock(cidr=str(each)) for each in found)
+
+
+def require_well_formed(label: str, record: ServiceRecord) -> None:
+    """Raise TranslationError for a range that is none."""
+    for text in record.load_balancer_source_ranges:
+        try:
+            ipaddress.ip_network(text.strip(), strict=False)
+        except ValueError:
+            raise TranslationError(
+                f"{label}: spec.loadBalancerSourceRanges has {text[:300]!r}; accepted are prefixes as 192.0.2.0/24"
+            ) from None
 
 
 def hindrance(service: Resource, namespace: Resource, view: View) -> str:
@@ -95,7 +118,7 @@ def _judged(service: Resource, namespace: Resource, view: View) -> Guard | str:
             return f"service {rival.name} lets others in to the same port of what may be the same pods"
     if rivals and (unknown := sorted({protocol for protocol, _ in targets} - _WITH_PORTS)):
         return f"ports of {', '.join(unknown)} cannot be closed alone, as service {rivals[0].name} would need it"
-    return Guard(_tag(view.settings, service), record.load_balancer_source_ranges, tuple(sorted(targets)))
+    return Guard(_tag(view.settings, service), ranges_of(record), tuple(sorted(targets)))
 
 
 def _tag(settings: SettingsRecord, service: Resource) -> str:
@@ -113,7 +136,7 @@ def _is_rival(service: Resource, other: Resource) -> bool:
         or not (its.balances or its.external_ips)
     ):
         return False
-    if not its.external_ips and its.load_balancer_source_ranges == mine.load_balancer_source_ranges:
+    if not its.external_ips and ranges_of(its) == ranges_of(mine):
         return False
     apart = any(mine.selector[key] != its.selector[key] for key in mine.selector.keys() & its.selector.keys())
     return not apart
