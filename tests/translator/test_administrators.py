@@ -80,7 +80,7 @@ def test_every_way_to_a_state_of_tiers_gives_its_rows() -> None:
     )
 
 
-@pytest.mark.process
+@pytest.mark.slow
 def test_who_leaves_the_tiers_leaves_nothing_behind() -> None:
     check_leavers((SHOP, OPS, PASSED, DENIED, BEHIND))
     check_leavers((SHOP, PODS[0], PODS[1], NAMED), follow=False)

@@ -158,8 +158,9 @@ HISTORIES: dict[str, tuple[State, ...]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HISTORIES)
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_at_no_moment_is_the_address_open_to_others(name: str, seed: int) -> None:
     contrail = Careless(seed)
     told(*HISTORIES[name], contrail=contrail)
@@ -307,7 +308,7 @@ def test_every_way_to_a_limited_service_gives_its_rows() -> None:
     check(LIMITED, (*MEMBERS, OTHER_PORT), (*MEMBERS, balancer()), there=THERE)
 
 
-@pytest.mark.process
+@pytest.mark.slow
 def test_what_leaves_a_limited_service_leaves_nothing_behind() -> None:
     state = (namespace(), pod("a"), endpoints("cart-1", "a", endpoint("b", ready=False)), limited())
     check_leavers(state, there=THERE, follow=False)
