@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace as changed
+from sqlalchemy import Engine
 
 from applier.plan import Step, plan
 from applier.rows import Row
@@ -18,11 +19,14 @@ from tests.policy.cluster import Spot
 from tests.policy.contrail_firewall import ContrailFirewall
 from tests.translator.contrail import FollowingContrail
 from tests.translator.facts import SETTINGS, event, namespace, node, pod, service, uid
+from tests.translator.rows import MemoryBackend, PostgresBackend
 from tests.translator.services import NAMED, cart, endpoint, endpoints, shop
 from tests.translator.states import History, State, check, check_leavers
 from tests.translator.test_public_addresses import THERE, balancer, public
+from tests.translator.world import World
 from translator.memory import MemoryStore
 from translator.notice import Outcome
+from translator.postgres import PostgresStore
 from translator.translate import registry, source_ranges
 
 RANGES = ("192.0.2.0/24", "198.51.100.7/32")
@@ -318,3 +322,17 @@ def test_a_pool_is_named_in_the_notice_of_a_limited_service_as_of_any() -> None:
     history = History()
     history.become((*MEMBERS, limited(annotations={})))
     assert {reason for _, reason in history.notices()} == {"NoPublicPool"}
+
+
+@pytest.mark.postgres
+def test_both_stores_keep_what_must_stand_first(store_engine: Engine) -> None:
+    store = PostgresStore(store_engine, "k8s")
+    kept = []
+    for backend in (MemoryBackend(), PostgresBackend(store, store_engine)):
+        world = World(backend.store, with_settings=True)
+        world.tell_each((*MEMBERS, limited()))
+        world.tell(changed(limited(load_balancer_source_ranges=("192.0.2.0/25",)), resource_version="9"))
+        kept.append(backend.dump()["edges"])
+    store.close()
+    assert kept[0] == kept[1]
+    assert sum(edge[2] == "after" for edge in kept[0]) == 3 + 2 * 4
