@@ -12,6 +12,7 @@ from sqlalchemy import Engine, TextClause, text
 
 from schemas.store.engine import store_errors
 from watchers.feedback.problems import Problem, Stuck, held, noticed, unapplied, unread
+from watchers.feedback.store import asked
 from watchers.feedback.subject import Subject
 from watchers.feedback.telling import Told
 
@@ -41,10 +42,13 @@ _HELD = text("""
     WHERE cluster = :cluster AND part = 'addresses' AND held <> '' ORDER BY resource LIMIT :limit
 """)
 _KNOWN = text("""
-    SELECT r.kind || '/' || r.namespace || '/' || r.name AS resource, r.uid, r.api_version,
-           CASE WHEN r.kind = 'EndpointSlice' THEN r.body ->> 'service' END AS service
-    FROM json_to_recordset(CAST(:keys AS json)) k(kind text, namespace text, name text)
-    JOIN k8s_resource r ON r.cluster = :cluster AND r.kind = k.kind AND r.namespace = k.namespace AND r.name = k.name
+    SELECT r.* FROM json_to_recordset(CAST(:keys AS json)) k(kind text, namespace text, name text)
+    CROSS JOIN LATERAL (
+        SELECT kind || '/' || namespace || '/' || name AS resource, uid, api_version,
+               CASE WHEN kind = 'EndpointSlice' THEN body ->> 'service' END AS service
+        FROM k8s_resource
+        WHERE cluster = :cluster AND kind = k.kind AND namespace = k.namespace AND name = k.name OFFSET 0
+    ) r
 """)
 _TOLD = text("""
     SELECT resource, reason, uid, message, event, normal, count, over, extract(epoch FROM since)::float8 AS since,
@@ -120,7 +124,7 @@ class ProblemStore:
 
     def _all(self, doing: str, statement: TextClause, **values: Any) -> Sequence[Any]:
         with store_errors(doing, self._engine), self._engine.connect() as connection:
-            return connection.execute(statement, {"cluster": self._cluster, **values}).all()
+            return asked(connection, statement, {"cluster": self._cluster, **values})
 
 
 def _known(row: Any) -> Known:
