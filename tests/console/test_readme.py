@@ -8,6 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
+import pytest
+from click.testing import CliRunner
+
 from console.__main__ import cli
 
 ROOT = Path(__file__).parents[2]
@@ -18,7 +22,10 @@ def test_every_command_and_option_exists() -> None:
     used = re.findall(r"contrail-kube ([a-z]+)((?: +[^ `\n#]+)*)", README)
     assert {command for command, _ in used} <= set(cli.commands)
     for command, rest in used:
-        known = {name for parameter in cli.commands[command].params for name in parameter.opts}
+        asked = cli.commands[command]
+        if isinstance(asked, click.Group):
+            asked = asked.commands[rest.split()[0]]
+        known = {name for parameter in asked.params for name in parameter.opts}
         assert set(re.findall(r"--[a-z-]+", rest)) <= known, f"{command}{rest}"
 
 
@@ -48,3 +55,17 @@ def test_the_replay_it_shows_is_what_every_replay_prints() -> None:
             timeout=60,
         )
         assert (done.returncode, done.stdout) == (0, shown), done.stderr
+
+
+def test_what_it_shows_of_policies_is_what_the_command_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """But for the number of rules: that of the compiler's is not promised."""
+    monkeypatch.chdir(ROOT)
+    shown = re.findall(r"^\$ contrail-kube policy (.+)\n((?:(?!\$|```).*\n)+)", README, re.MULTILINE)
+    assert len(shown) == 3
+    for asked, told in shown:
+        result = CliRunner().invoke(cli, ["policy", *asked.split()], env={})
+        assert _without_numbers(result.stdout) == _without_numbers(told), asked
+
+
+def _without_numbers(text: str) -> str:
+    return re.sub(r"rule \d+ of \d+", "rule", text.strip())
