@@ -1,8 +1,9 @@
 """Two heads, one of each direction, to the one list that decides both at once (pure).
 
 The vrouter takes the first rule that matches a flow, and asks one list for both ends. Of a flow between two pods of the
-namespace both heads have a say, and it passes only if both let it: the product decides those flows that both heads
-decide, and stands first. What only one head decides is left to that head, behind it. docs/network-policy.md proves it.
+namespace both heads have a say, and it passes only if both let it. So each egress decision that passes stands behind
+its meetings with the ingress decisions, and one that denies stands alone; behind all of them the ingress head decides
+what egress leaves undecided. docs/network-policy.md proves it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Protocol
 
 from translator.policy.model import (
     ANY_SERVICE,
+    ANYONE,
     EVERYTHING,
     Decision,
     Endpoint,
@@ -34,11 +36,10 @@ class OwnEndpoint(Protocol):
 
 
 def rules_of(egress: Head, ingress: Head, own: OwnEndpoint) -> tuple[Rule, ...]:
-    """The list: product, ingress, egress, pass. Equal rules are there once, where they first stand."""
+    """The list: egress with what it meets of ingress, ingress, pass. Equal rules are there once, where first."""
     every = (
-        *_product(egress, ingress, own),
+        *_outward(egress, ingress, own),
         *(_rule(each.peer.endpoint, own(each.own), each.service, passes=each.passes) for each in ingress),
-        *(_rule(own(each.own), each.peer.endpoint, each.service, passes=each.passes) for each in egress),
         Rule(EVERYTHING, EVERYTHING, ANY_SERVICE, True),
     )
     return tuple(dict.fromkeys(rule for rule in every if rule is not None))
@@ -48,53 +49,46 @@ def _rule(source: Endpoint | None, target: Endpoint | None, service: Service, *,
     return None if source is None or target is None else Rule(source, target, service, passes)
 
 
-def _product(egress: Head, ingress: Head, own: OwnEndpoint) -> Iterator[Rule | None]:
-    """Every egress decision with every ingress decision that it can meet, in an order that lets the first of each win.
-
-    Decisions of a run do the same, so inside a run no order means anything. Where egress denies, ingress is only asked
-    whether it decides at all: its widest decisions say so.
-    """
-    inward = _runs(tuple(each for each in ingress if each.peer.here is not None))
-    outward = _runs(tuple(each for each in egress if each.peer.here is not None))
-    widest = _widest([each for run in inward for each in run])
-    for place, run in enumerate(outward):
-        if not run[0].passes:
-            yield from _meetings(_widest(run), widest, own, passes=False)
-            continue
-        following = outward[place + 1] if place + 1 < len(outward) else []
-        for number, part in enumerate(inward):
-            # What the last ingress run denies of this run, the egress run behind it denies anyhow where it covers it.
-            is_last_denial = number == len(inward) - 1 and not part[0].passes
-            left = _not_covered(run, following) if is_last_denial else run
-            yield from _meetings(left, part, own, passes=part[0].passes)
+def _outward(egress: Head, ingress: Head, own: OwnEndpoint) -> Iterator[Rule | None]:
+    """Decisions of a run do the same, so inside a run of either head no order means anything."""
+    inward, runs = _runs(tuple(each for each in ingress if each.peer.here is not None)), _runs(egress)
+    for place, run in enumerate(runs):
+        if run[0].passes:
+            for part in inward:
+                yield from _meetings(run, part, own)
+            if inward and not inward[-1][0].passes and place + 1 < len(runs):
+                yield from _unseen(run, inward[-1], runs[place + 1], own)
+        for each in run:
+            yield _rule(own(each.own), each.peer.endpoint, each.service, passes=each.passes)
 
 
-def _meetings(
-    outward: list[Decision], inward: list[Decision], own: OwnEndpoint, *, passes: bool
-) -> Iterator[Rule | None]:
+def _meetings(outward: list[Decision], inward: list[Decision], own: OwnEndpoint) -> Iterator[Rule | None]:
+    """What ingress says of flows that egress passes."""
     for out in outward:
+        if out.peer.here is None:
+            continue
         for into in inward:
-            assert out.peer.here is not None and into.peer.here is not None
-            source = both(out.own, into.peer.here)
-            target = both(into.own, out.peer.here)
+            assert into.peer.here is not None
+            source, target = both(out.own, into.peer.here), both(into.own, out.peer.here)
             service = meet(out.service, into.service)
             if source is not None and target is not None and service is not None:
                 ends = own(source, into.peer.inside), own(target, out.peer.inside)
-                yield _rule(*ends, service, passes=passes)
+                yield _rule(*ends, service, passes=into.passes)
+
+
+def _unseen(
+    run: list[Decision], denials: list[Decision], following: list[Decision], own: OwnEndpoint
+) -> Iterator[Rule | None]:
+    """Own pods in other networks, whose addresses nobody asked for, may be in a block that passes: they stay denied.
+
+    Nothing else is denied by it: what is not passed yet would be by the run that follows, as far as that denies all.
+    """
+    for out in run:
+        rest = (wide for wide in following if wide.peer == ANYONE and covers(wide, out))
+        if out.peer.here is None and out.peer.endpoint.prefixes and any(rest):
+            for into in denials:
+                yield _rule(own(out.own), own(into.own), out.service, passes=False)
 
 
 def _runs(head: Head) -> list[list[Decision]]:
     return [list(run) for _, run in groupby(head, key=lambda each: each.passes)]
-
-
-def _widest(decisions: list[Decision]) -> list[Decision]:
-    """Those that no other one covers; of equal ones the first."""
-    kept: list[Decision] = []
-    for each in dict.fromkeys(decisions):
-        if not any(covers(wide, each) for wide in kept):
-            kept = [other for other in kept if not covers(each, other)] + [each]
-    return kept
-
-
-def _not_covered(run: list[Decision], following: list[Decision]) -> list[Decision]:
-    return [each for each in run if not any(covers(wide, each) for wide in following)]
