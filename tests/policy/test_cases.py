@@ -11,7 +11,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from schemas.records import ContainerPort, PolicyPeer, PolicyPort
+from schemas.records import ContainerPort, PodRecord, PolicyPeer, PolicyPort
 from tests.policy.building import (
     ALL,
     block,
@@ -210,6 +210,40 @@ def test_ip_blocks_in_both_directions_that_cover_some_of_the_pods() -> None:
 def test_ip_blocks_of_one_family_between_pods_of_two() -> None:
     no = ["shop/tool > shop/db:1", "shop/web > other/db:1", "shop/web >6 shop/db:1"]
     means(some_of_the_pods(shop()), yes=["shop/web > shop/db:1", "shop/web > shop/tool:1"], no=no)
+
+
+def elsewhere(cluster: Cluster, place: str, address: str) -> Cluster:
+    """The pod is in a network of somebody else's, and has an address of it."""
+    space, name = place.split("/")
+    record = cluster.resources["Pod", space, name]
+    assert isinstance(record, PodRecord)
+    network = '{"domain": "default-domain", "project": "tenants", "name": "blue"}'
+    held = msgspec.structs.replace(record, pod_ips=(address,), annotations={"opencontrail.org/network": network})
+    return cluster.with_("Pod", space, name, held)
+
+
+_ELSEWHERE = pytest.mark.xfail(strict=True, reason="blocks both ways, and pods in networks that they name")
+
+
+@pytest.mark.parametrize("there", [("shop/web",), ("shop/web", "shop/db")], ids=["one", "both"])
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        pytest.param(block("172.16.0.0/16"), marks=_ELSEWHERE),
+        pytest.param(block("172.16.0.2/32"), marks=_ELSEWHERE),
+        pytest.param(block("0.0.0.0/0", "172.16.0.2/32"), marks=_ELSEWHERE),
+        block("0.0.0.0/0"),
+        block("203.0.113.0/24"),
+    ],
+    ids=["its network", "its address", "but its address", "everybody", "outside"],
+)
+def test_ip_blocks_and_pods_in_a_network_that_they_name(wanted: PolicyPeer, there: tuple[str, ...]) -> None:
+    """A pod may name a network of its own (annotation): its address is in none of the cluster's subnets."""
+    cluster = shop(SETTINGS)
+    for number, place in enumerate(there, 2):
+        cluster = elsewhere(cluster, place, f"172.16.0.{number}")
+    means(out_of_web(cluster=into_db(wanted, cluster=cluster)))
+    means(out_of_web(wanted, cluster=into_db(pods(WEB), cluster=cluster)))
 
 
 def test_ranges_of_ports() -> None:
