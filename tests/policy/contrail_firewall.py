@@ -97,6 +97,12 @@ class ContrailFirewall:
         """Tags of the first interface of the pod with this uuid."""
         return self._interfaces[pod].tags
 
+    def all_tags_of(self, pod: str) -> list[frozenset[str]]:
+        """Tags of each interface of the pod with this uuid."""
+        (machine,) = (name for (type_, name), thing in self._things.items() if thing.uuid == pod)
+        every = [thing for (type_, _), thing in self._things.items() if type_ == "virtual-machine-interface"]
+        return [self._tags(each) for each in every if machine in [name for name, _ in each.to("virtual-machine")]]
+
     def allows(self, source: Spot, target: Spot, ports: Sequence[Port], uids: Mapping[str, str]) -> tuple[bool, ...]:
         """For each destination port, whether a new flow passes; `uids` are the pods' by namespace/name."""
         lists = self._asked(source, target, uids)

@@ -11,7 +11,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from schemas.records import ContainerPort, PodRecord, PolicyPeer, PolicyPort
+from schemas.records import ContainerPort, NetworkAttachmentDefinitionRecord, PodRecord, PolicyPeer, PolicyPort
 from tests.policy.building import (
     ALL,
     block,
@@ -26,9 +26,11 @@ from tests.policy.building import (
     rule,
     shop,
 )
-from tests.policy.cluster import Cluster
-from tests.policy.holding import means
-from tests.translator.facts import SETTINGS
+from tests.policy.cluster import Cluster, Spot
+from tests.policy.contrail_firewall import Sessions
+from tests.policy.holding import means, store_of
+from tests.policy.truth import firewall_of, uids
+from tests.translator.facts import OURS, SETTINGS
 
 DB, WEB = labelled(app="db"), labelled(app="web")
 OUT, OUT6 = "203.0.113.7", "2001:db8::7"
@@ -290,6 +292,30 @@ def test_enforcement_holds_in_networks_of_a_namespace_and_of_an_app() -> None:
     means(
         into_db(pods(of=labelled(team="z")), cluster=cluster), yes=["own/web > shop/db:1"], no=["other/web > shop/db:1"]
     )
+
+
+def test_replies_pass_where_only_the_way_out_is_open() -> None:
+    cluster = policy(shop(SETTINGS), "shop/out", WEB, ingress=(), egress=(rule(pods(DB), ports=(port(5432),)),))
+    asked = Sessions(firewall_of(store_of(cluster).backend.store), uids(cluster))
+    web, db = Spot("10.32.0.1", pod="shop/web"), Spot("10.32.0.2", pod="shop/db")
+    assert not asked.packet(db, web, "TCP", 5432, 50000), "nobody asked"
+    assert asked.packet(web, db, "TCP", 50000, 5432) and asked.packet(db, web, "TCP", 5432, 50000)
+    assert not asked.packet(db, web, "TCP", 5432, 50001)
+
+
+@pytest.mark.parametrize("project", ["", "all"])
+def test_every_interface_of_a_pod_carries_what_the_first_one_does(project: str) -> None:
+    settings = msgspec.structs.replace(SETTINGS, project=project)
+    wanted = expressed(("app", "NotIn", ("db",)), ("tier", "Exists", ()))
+    cluster = policy(shop(settings), "shop/in", wanted, ingress=(rule(pods(of=expressed(("team", "Exists", ())))),))
+    definition = NetworkAttachmentDefinitionRecord(annotations={"opencontrail.org/cidr": "10.1.0.0/24"}, config=OURS)
+    cluster = cluster.with_("NetworkAttachmentDefinition", "shop", "blue", definition)
+    record = cluster.resources["Pod", "shop", "web"]
+    asked = msgspec.structs.replace(record, annotations={"k8s.v1.cni.cncf.io/networks": "blue, blue"})
+    cluster = cluster.with_("Pod", "shop", "web", asked)
+    first, *others = firewall_of(store_of(cluster).backend.store).all_tags_of(cluster.uid(("Pod", "shop", "web")))
+    assert others == [first, first] and any(".sel." in tag for tag in first)
+    assert {"application=k8s.shop", "label=k8s.pod.app=web", "label=k8s.ns.team=x"} <= first
 
 
 def test_nodes_and_pods_of_the_host_are_never_cut_off() -> None:
