@@ -92,11 +92,12 @@ LEFT JOIN LATERAL (
         JOIN desired_object l ON l.uuid = le.from_uuid AND l.type = 'link' AND NOT l.absent
         WHERE le.to_uuid = (vm.ref ->> 'uuid')::uuid
         UNION ALL
-        -- Without its membership tags an interface would not obey the rules that name them.
+        -- Without its membership tags an interface would not obey the rules that name them. Those of services with
+        -- source ranges come after the pod, and keep nothing but public addresses waiting.
         SELECT l.uuid, false
         FROM desired_edge le
         JOIN desired_object l ON l.uuid = le.from_uuid AND l.type = 'link' AND NOT l.absent
-            AND l.body #>> '{target,type}' = 'tag'
+            AND l.body #>> '{target,type}' = 'tag' AND l.body #>> '{target,fq_name,0}' !~ '^label=[^=]*[.]guard[.]'
         WHERE le.to_uuid = vmi.uuid
     ) part
     LEFT JOIN apply_state a ON a.object_uuid = part.uuid

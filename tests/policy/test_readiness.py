@@ -31,7 +31,7 @@ def test_an_address_is_not_ready_before_the_membership_tags_are(store_engine: En
     with store_engine.begin() as connection:
         connection.execute(text(_APPLY.format(which=f"NOT ({_TAGGING})")))
         connection.execute(text(_OBSERVE))
-        states = {pod: state for pod, state in connection.execute(text(_STATES))}
+        states = {row[0]: row[1] for row in connection.execute(text(_STATES))}
         assert {pod for pod, state in states.items() if state == "ready"} == {"shop/web", "other/web", "other/db"}
         assert states["shop/db"] == states["shop/tool"] == "pending"
         connection.execute(text(_APPLY.format(which=_TAGGING)))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace as changed
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from applier.plan import Step, plan
 from applier.rows import Row
@@ -26,6 +26,7 @@ from tests.translator.test_public_addresses import THERE, balancer, public
 from tests.translator.world import World
 from translator.memory import MemoryStore
 from translator.notice import Outcome
+from translator.policy.evaluate import Evaluator, Place
 from translator.postgres import PostgresStore
 from translator.translate import registry, source_ranges
 
@@ -322,6 +323,35 @@ def test_a_pool_is_named_in_the_notice_of_a_limited_service_as_of_any() -> None:
     history = History()
     history.become((*MEMBERS, limited(annotations={})))
     assert {reason for _, reason in history.notices()} == {"NoPublicPool"}
+
+
+def test_who_asks_about_policies_is_told_of_the_limit_beside_them() -> None:
+    contrail = Careless()
+    told(LIMITED, contrail=contrail)
+    evaluator = Evaluator((row.type, row.fq_name, row.uuid, row.body) for row in contrail.rows)
+    said = evaluator.verdict(Place(OUT, ""), Place("10.40.0.9", UIDS["shop/a"]), "TCP", 8080)
+    assert said.passes
+    assert said.target == (
+        "rule 3 of 3: pass any, any > any; "
+        "but rule 2 keeps it from what is behind a service with loadBalancerSourceRanges"
+    )
+    assert "but" not in evaluator.verdict(Place(IN, ""), Place("10.40.0.9", UIDS["shop/a"]), "TCP", 8080).target
+
+
+@pytest.mark.postgres
+def test_an_address_is_ready_whatever_tag_of_a_limited_service_is_to_come(store_engine: Engine) -> None:
+    store = PostgresStore(store_engine, "k8s")
+    World(store, with_settings=True).tell_each((*MEMBERS, limited()))
+    store.close()
+    with store_engine.begin() as connection:
+        tags = "SELECT uuid FROM desired_object WHERE type = 'link' AND fq_name LIKE '%:tag:%'"
+        applied = "UPDATE apply_state SET status = 'applied', applied_generation = desired_generation"
+        assert connection.execute(text(f"{applied} WHERE object_uuid NOT IN ({tags})")).rowcount
+        found = "SELECT uuid, type, '{\"address\": \"10.40.0.9\"}', '' FROM desired_object WHERE type = 'instance-ip'"
+        connection.execute(text(f"INSERT INTO observed_object (uuid, type, body, digest) {found}"))
+        assert connection.execute(text(f"SELECT count(*) FROM ({tags}) x")).scalar() == 2
+        states = connection.execute(text("SELECT state FROM pod_address WHERE namespace = 'shop'")).scalars().all()
+    assert states == ["ready"] * 3
 
 
 @pytest.mark.postgres

@@ -15,6 +15,7 @@ from functools import lru_cache
 import msgspec
 
 from schemas.contrail.objects import LINK, Json, Link
+from translator.translate.tags import is_guard
 
 Row = tuple[str, str, str, Mapping[str, Json]]
 """(type, colon-joined name, uuid, body) as the store holds objects and links."""
@@ -63,6 +64,8 @@ class _Rule(msgspec.Struct, frozen=True, gc=False):
     protocol: str
     ports: tuple[int, int]
     direction: str
+    guards: bool
+    """It is no policy's: what a load balancer would turn away does not get through to its members."""
 
 
 class _Object(msgspec.Struct, gc=False):
@@ -122,9 +125,16 @@ class Evaluator:
         rules = self._list(application) if application else None
         if rules is None:
             return True, "no policy set"
+        besides = ""
         for rule in rules:
-            if self._matches(rule, source, target, protocol, port):
-                return rule.passes, f"rule {rule.number} of {len(rules)}: {rule.text}"
+            if not self._matches(rule, source, target, protocol, port):
+                continue
+            if rule.guards:
+                besides = (
+                    f"; but rule {rule.number} keeps it from what is behind a service with loadBalancerSourceRanges"
+                )
+                continue
+            return rule.passes, f"rule {rule.number} of {len(rules)}: {rule.text}{besides}"
         return False, f"implicit deny, none of {len(rules)} rules matches"
 
     def _matches(
@@ -217,6 +227,7 @@ class Evaluator:
             protocol=protocol if protocol == "any" or protocol.isdigit() else str(_NUMBERS[protocol]),
             ports=(ports["start_port"], ports["end_port"]),
             direction=held["direction"],
+            guards=any(is_guard(tag) for tag in (held.get("endpoint_2") or {}).get("tags") or ()),
         )
 
 

@@ -123,7 +123,7 @@ def _judged(service: Resource, namespace: Resource, view: View) -> Guard | str:
 
 def _tag(settings: SettingsRecord, service: Resource) -> str:
     digest = hashlib.sha256(f"public/{service.namespace}/{service.name}/{service.uid}".encode()).hexdigest()
-    return tags.member_text(settings.cluster, digest[:32])
+    return tags.guard_text(settings.cluster, digest[:32])
 
 
 def _is_rival(service: Resource, other: Resource) -> bool:

@@ -7,6 +7,7 @@ an interface has many: its own, and its project's.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -25,6 +26,7 @@ APPLICATION = "application"
 """The type of the one tag that chooses the rules of an interface: an interface obeys one set of them."""
 POD, NAMESPACE = "pod", "ns"
 """What a label is on: the first part of a key, `pod.app`, `ns.team`."""
+_GUARD = re.compile(rf"{LABEL}=[^=]*\.guard\.[0-9a-f]{{32}}")
 LONGEST = 300
 """Characters of a tag's value; a longer one is written as its hash."""
 
@@ -73,6 +75,16 @@ def namespace_text(cluster: str, namespace: str) -> str:
 def member_text(cluster: str, digest: str) -> str:
     """Value of a membership tag."""
     return f"{cluster}.sel.{digest}"
+
+
+def guard_text(cluster: str, digest: str) -> str:
+    """Value of a tag of those that a service with source ranges leads to."""
+    return f"{cluster}.guard.{digest}"
+
+
+def is_guard(tag: str) -> bool:
+    """Whether this is the name of such a tag: rules for it are no policy's."""
+    return _GUARD.fullmatch(tag) is not None
 
 
 @lru_cache(maxsize=65536)
