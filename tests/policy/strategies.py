@@ -38,7 +38,7 @@ from schemas.records.admin_network_policy import (
     AdminRule,
     BaselineAdminNetworkPolicyRecord,
 )
-from tests.policy.cluster import DUAL, Cluster, Key
+from tests.policy.cluster import DUAL, Cluster, Key, family
 from tests.policy.exploring import SEED
 from tests.translator.facts import SETTINGS
 
@@ -49,6 +49,7 @@ NAMESPACES = ("a", "b", "c")
 PODS = tuple(f"p{number}" for number in range(6))
 POLICIES = tuple(f"n{number}" for number in range(4))
 SHARED = msgspec.structs.replace(SETTINGS, project="shared")
+SIX = msgspec.structs.replace(SETTINGS, pod_subnets=("fd00:32::/64",))
 HASH = "pod-template-hash"
 SLASHED = "app.kubernetes.io/name"
 APP = "opencontrail.org/name"
@@ -269,21 +270,23 @@ def _space(name: str, labels: dict[str, str], isolated: bool) -> NamespaceRecord
 
 
 def _pod(number: int, labels: dict[str, str], ports: tuple[ContainerPort, ...], state: int) -> PodRecord:
-    """State 0 runs; 1 has no address yet, 2 has ended, 3 is in the host's network."""
-    host = state == 3
-    addresses = ("192.168.0.1",) if host else (f"10.32.0.{10 + number}", f"fd00:32::1{number}")
+    """State 0 runs; 1 has no address yet, 2 has ended, 3 is in the host's network, 4 has an address of one family."""
+    addresses = (f"10.32.0.{10 + number}", f"fd00:32::1{number}")
+    held = {1: (), 3: ("192.168.0.1",), 4: addresses[number % 2 :][:1]}
     return PodRecord(
         labels=labels,
         node_name="m1",
-        host_network=host,
+        host_network=state == 3,
         phase="Succeeded" if state == 2 else "Running",
-        pod_ips=() if state == 1 else addresses,
+        pod_ips=held.get(state, addresses),
         ports=ports,
     )
 
 
-def _node(number: int, zone: str) -> NodeRecord:
-    held = (NodeAddress("Hostname", f"m{number}"), NodeAddress("InternalIP", f"192.168.0.{number}"))
+def _node(number: int, zone: str, last: int) -> NodeRecord:
+    """The node at one of two addresses, of which one is outside at other times, and at one of the other family."""
+    internal = f"192.168.0.{number}" if last else "203.0.113.7"
+    held = (NodeAddress("Hostname", f"m{number}"), NodeAddress("InternalIP", internal))
     return NodeRecord(labels={"zone": zone}, addresses=(*held, NodeAddress("ExternalIP", f"2001:db8:1::{number}")))
 
 
@@ -294,12 +297,12 @@ def spaces(name: str) -> st.SearchStrategy[NamespaceRecord]:
 
 def pod_records(number: int) -> st.SearchStrategy[PodRecord]:
     """Records of the pod in a slot."""
-    states = st.sampled_from((*[0] * 21, 1, 2, 3))
+    states = st.sampled_from((*[0] * 21, 1, 2, 3, 4))
     return st.builds(_pod, st.just(number), st.sampled_from(_LABELS), st.sampled_from(_OPEN), states)
 
 
 def _nodes(number: int) -> st.SearchStrategy[NodeRecord]:
-    return st.builds(_node, st.just(number), st.sampled_from(("1", "2")))
+    return st.builds(_node, st.just(number), st.sampled_from(("1", "2")), st.sampled_from((1, 1, 2, 0)))
 
 
 def _home(number: int) -> str:
@@ -333,19 +336,20 @@ def clusters(*, admin: bool = False) -> st.SearchStrategy[Cluster]:
         lambda held, chance, settings: Cluster({k: each for k, each in held.items() if chance[k]}, settings),
         st.fixed_dictionaries(slots),
         st.fixed_dictionaries(chances),
-        st.sampled_from((DUAL, SETTINGS, SHARED)),
+        st.sampled_from((SETTINGS, DUAL, DUAL, SHARED, SIX)),
     ).map(_in_family)
 
 
 def _in_family(cluster: Cluster) -> Cluster:
-    """Where pods have no second family, they have no address of it."""
-    if len(cluster.settings.pod_subnets) == 2:
-        return cluster
-    return replace(cluster, resources={key: _one_family(record) for key, record in cluster.resources.items()})
+    """Pods have addresses of the families that the cluster's subnets are of."""
+    families = {family(each.partition("/")[0]) for each in cluster.settings.pod_subnets}
+    return replace(cluster, resources={key: _of(families, record) for key, record in cluster.resources.items()})
 
 
-def _one_family(record: Record) -> Record:
-    return msgspec.structs.replace(record, pod_ips=record.pod_ips[:1]) if isinstance(record, PodRecord) else record
+def _of(families: set[int], record: Record) -> Record:
+    if not isinstance(record, PodRecord) or record.host_network:
+        return record
+    return msgspec.structs.replace(record, pod_ips=tuple(each for each in record.pod_ips if family(each) in families))
 
 
 def policy_sets() -> st.SearchStrategy[dict[Key, NetworkPolicyRecord]]:

@@ -42,6 +42,11 @@ def _ports_not_compared(original: Any) -> Any:
     return lambda one, other: one if one.protocol != "any" else other
 
 
+def _one_behind_the_other(original: Any) -> Any:
+    """Without the product: what the first list says counts for both."""
+    return lambda egress, ingress, *more: (*original(egress, (), *more)[:-1], *original((), ingress, *more))
+
+
 def _last_port(original: Any) -> Any:
     return lambda pod, port: (
         [0] + [p.port for p in pod.ports if (p.name, p.protocol) == (port.port_name, port.protocol)]
@@ -81,7 +86,7 @@ def _everyone(original: Any) -> Any:
 MUTATIONS: dict[str, tuple[Any, str, Callable[[Any], Any]]] = {
     "no default deny": (heads, "_denials", lambda _: lambda parts: ()),
     "default deny of the first policy only": (heads, "_denials", lambda original: lambda parts: original(parts)[:1]),
-    "an egress rule opens the target": (product, "_product", lambda _: lambda egress, ingress, own: iter(())),
+    "an egress rule opens the target": (compile, "rules_of", _one_behind_the_other),
     "ports of a pair are not compared": (product, "meet", _ports_not_compared),
     "the last rule first": (compile, "rules_of", lambda original: lambda *heads: original(*heads)[::-1]),
     "endPort is ignored": (ports, "_service", _first_of_a_range),
