@@ -9,6 +9,7 @@ from functools import lru_cache
 from schemas.records import IpBlock
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_EVERY = {4: "0.0.0.0/0", 6: "::/0"}
 
 
 def prefixes(blocks: Iterable[IpBlock]) -> tuple[str, ...]:
@@ -38,14 +39,9 @@ def _collapsed(networks: Iterable[Network], version: int) -> Iterable[Network]:
     return ipaddress.collapse_addresses(each for each in networks if each.version == version)  # type: ignore[type-var]
 
 
-def covers_all(cidrs: Sequence[str], subnets: Sequence[str]) -> bool:
-    """Whether every address of the subnets is in these prefixes, of which none is inside another."""
-    return bool(subnets) and not any(_uncovered(subnet, cidrs) for subnet in map(ipaddress.ip_network, subnets))
-
-
-def overlap(cidrs: Sequence[str], others: Sequence[str]) -> bool:
-    """Whether any address is in both."""
-    return any(_parsed(a).overlaps(_parsed(b)) for a in cidrs for b in others if _same(_parsed(a), b))
+def hold_every_address(cidrs: Sequence[str], families: Iterable[int]) -> bool:
+    """Whether the prefixes, of which none is inside another, hold all addresses of these families (4, 6)."""
+    return {_EVERY[family] for family in families} <= set(cidrs)
 
 
 def inside(addresses: Iterable[str], cidrs: Sequence[str]) -> tuple[str, ...]:
@@ -66,16 +62,5 @@ def _parsed(cidr: str) -> Network:
     return ipaddress.ip_network(cidr)
 
 
-def _same(network: Network, cidr: str) -> bool:
-    return network.version == _parsed(cidr).version
-
-
 def _is_inside(network: Network, other: Network) -> bool:
     return network.version == other.version and network.subnet_of(other)  # type: ignore[arg-type]
-
-
-def _uncovered(subnet: Network, cidrs: Sequence[str]) -> bool:
-    left: list[Network] = [subnet]
-    for text in cidrs:
-        left = [part for each in left for part in _without(each, _parsed(text))]
-    return bool(left)

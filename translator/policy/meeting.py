@@ -70,11 +70,8 @@ def _common(one: Sequence[str], other: Sequence[str]) -> tuple[str, ...]:
 
 def _inside(end: Endpoint, cidrs: tuple[str, ...], census: Census) -> Endpoint | None:
     """Pods that carry the tags and have their addresses in these prefixes."""
-    subnets = (*census.settings.pod_subnets, *census.settings.ip_fabric_subnets)
-    if blocks.covers_all(cidrs, subnets):
+    if blocks.hold_every_address(cidrs, (4, 6)):
         return end
-    if not _common(cidrs, subnets):
-        return None
     return census.addresses(["both", end.tags, cidrs], _wearing(end.tags, census), cidrs)
 
 

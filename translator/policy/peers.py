@@ -74,10 +74,11 @@ def _pods(peer: PolicyPeer, census: Census, place: Place, more: Tags) -> Iterato
 
 
 def _block(cidrs: tuple[str, ...], place: Place, *, paired: bool) -> Peer:
-    """Addresses, those of pods as well; of own pods nothing is asked where it is all of them, or none."""
+    """Addresses, those of pods as well. Own pods are asked for theirs, unless every address there is is meant.
+
+    Nothing else is known of them: a pod may name a network of somebody else's.
+    """
     endpoint = Endpoint(prefixes=cidrs)
-    if not paired or (not place.is_elsewhere and not blocks.overlap(cidrs, place.subnets)):
+    if not paired:
         return Peer(endpoint)
-    if not place.is_elsewhere and blocks.covers_all(cidrs, place.subnets):
-        return Peer(endpoint, NO_TAGS)
-    return Peer(endpoint, NO_TAGS, cidrs)
+    return Peer(endpoint, NO_TAGS, () if blocks.hold_every_address(cidrs, place.families) else cidrs)

@@ -1,29 +1,24 @@
-"""The namespace that a list is for: its endpoints, and where its pods' addresses are (pure)."""
+"""The namespace that a list is for: its endpoints, and the families of its pods' addresses (pure)."""
 
 from __future__ import annotations
 
+import ipaddress
 from functools import lru_cache
-from typing import cast
 
 import msgspec
 
-from schemas.records import NamespaceRecord, SettingsRecord
+from schemas.records import SettingsRecord
 from translator.policy.model import Endpoint, Tags
 from translator.resource import Resource
-from translator.translate import annotated, tags
-from translator.translate.membership import forwarding
+from translator.translate import tags
 
 
 class Place(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
-    """A namespace as rules name it.
-
-    `subnets` are those of its pods, unless `is_elsewhere`: then they are in a network whose subnets nobody knows here.
-    """
+    """A namespace as rules name it; `families` are 4, 6 or both."""
 
     cluster: str
     namespace: str
-    subnets: tuple[str, ...]
-    is_elsewhere: bool = False
+    families: tuple[int, ...]
 
     def own(self, wanted: Tags) -> Endpoint:
         """Pods of this namespace that carry these tags."""
@@ -36,10 +31,8 @@ class Place(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
 
 def place_of(namespace: Resource, settings: SettingsRecord) -> Place:
     """The place of a namespace."""
-    held = cast(NamespaceRecord, namespace.body).annotations
-    forwards = forwarding(namespace, settings)[0]
-    subnets = settings.ip_fabric_subnets if forwards else settings.pod_subnets
-    return Place(settings.cluster, namespace.name, subnets, annotated.NETWORK in held)
+    families = sorted({ipaddress.ip_network(each).version for each in settings.pod_subnets})
+    return Place(settings.cluster, namespace.name, tuple(families))
 
 
 @lru_cache(maxsize=65536)

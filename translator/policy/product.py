@@ -54,40 +54,37 @@ def _outward(egress: Head, ingress: Head, own: OwnEndpoint) -> Iterator[Rule | N
     inward, runs = _runs(tuple(each for each in ingress if each.peer.here is not None)), _runs(egress)
     for place, run in enumerate(runs):
         if run[0].passes:
-            for part in inward:
-                yield from _meetings(run, part, own)
-            if inward and not inward[-1][0].passes and place + 1 < len(runs):
-                yield from _unseen(run, inward[-1], runs[place + 1], own)
+            for number, part in enumerate(inward):
+                is_last = number == len(inward) - 1 and not part[0].passes
+                yield from _meetings(run, part, runs[place + 1 : place + 2] if is_last else [], own)
         for each in run:
             yield _rule(own(each.own), each.peer.endpoint, each.service, passes=each.passes)
 
 
-def _meetings(outward: list[Decision], inward: list[Decision], own: OwnEndpoint) -> Iterator[Rule | None]:
-    """What ingress says of flows that egress passes."""
+def _meetings(
+    outward: list[Decision], inward: list[Decision], behind: list[list[Decision]], own: OwnEndpoint
+) -> Iterator[Rule | None]:
+    """What ingress says of flows that egress passes; `behind` is the run that follows, where ingress denies at last."""
     for out in outward:
         if out.peer.here is None:
             continue
+        inside = () if out.peer.inside and _is_denied(out, behind) else out.peer.inside
         for into in inward:
             assert into.peer.here is not None
             source, target = both(out.own, into.peer.here), both(into.own, out.peer.here)
             service = meet(out.service, into.service)
             if source is not None and target is not None and service is not None:
-                ends = own(source, into.peer.inside), own(target, out.peer.inside)
+                ends = own(source, into.peer.inside), own(target, inside)
                 yield _rule(*ends, service, passes=into.passes)
 
 
-def _unseen(
-    run: list[Decision], denials: list[Decision], following: list[Decision], own: OwnEndpoint
-) -> Iterator[Rule | None]:
-    """Own pods in other networks, whose addresses nobody asked for, may be in a block that passes: they stay denied.
+def _is_denied(out: Decision, behind: list[list[Decision]]) -> bool:
+    """Whether the run behind denies to everyone what this one passes to some.
 
-    Nothing else is denied by it: what is not passed yet would be by the run that follows, as far as that denies all.
+    Then a last denial of ingress need not ask which of its pods are in a block: a pod whose address nobody knows yet
+    must not be open for that. What else it denies, the run behind would.
     """
-    for out in run:
-        rest = (wide for wide in following if wide.peer == ANYONE and covers(wide, out))
-        if out.peer.here is None and out.peer.endpoint.prefixes and any(rest):
-            for into in denials:
-                yield _rule(own(out.own), own(into.own), out.service, passes=False)
+    return any(wide.peer == ANYONE and covers(wide, out) for run in behind for wide in run)
 
 
 def _runs(head: Head) -> list[list[Decision]]:
