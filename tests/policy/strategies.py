@@ -163,9 +163,9 @@ class Step:
 def _chosen(draw: Random, matches: Sequence[dict[str, str]], expressions: Sequence[LabelRequirement]) -> LabelSelector:
     """A selector: everything, labels, or expressions with labels or without."""
     sort = draw.random()
-    if sort < 0.25:
+    if sort < 0.35:
         return LabelSelector()
-    if sort < 0.5:
+    if sort < 0.55:
         return LabelSelector(match_labels=draw.choice(matches))
     several = tuple(draw.sample(expressions, draw.choice((1, 1, 2))))
     return LabelSelector(match_labels=draw.choice(matches) if sort > 0.9 else {}, match_expressions=several)

@@ -14,6 +14,9 @@ from tests.policy.strategies import Step, clusters, policy_sets, steps
 from tests.policy.truth import firewall_of, require_equal
 from tests.translator.states import rows
 
+SETS = st.tuples(clusters(), st.lists(policy_sets(), min_size=5, max_size=5))
+"""A cluster with its policies, and five other sets of policies for it."""
+
 
 def stays(example: tuple[Cluster, list[Step]]) -> None:
     """They are equal after every step of a history, whose rows are those of the state alone."""
@@ -43,7 +46,7 @@ def means_each(example: tuple[Cluster, list[dict[Key, NetworkPolicyRecord]]]) ->
 
 
 def test_network_policies_mean_what_they_say() -> None:
-    explore(means_each, st.tuples(clusters(), st.lists(policy_sets(), min_size=5, max_size=5)), count=110)
+    explore(means_each, SETS, count=110)
 
 
 def test_they_still_do_after_every_step_of_a_history() -> None:
