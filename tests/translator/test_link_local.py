@@ -104,6 +104,28 @@ def test_case_61_host_network_pods_are_reached_at_their_nodes() -> None:
     }
 
 
+def test_one_slice_alone_looks_at_all_pods_and_another_takes_over_by_one_write() -> None:
+    hosts = [of_host(f"h{n}", f"192.168.0.{n}") for n in range(1, 7)]
+    pairs = [endpoints(f"cart-{n}", hosts[2 * n][1], hosts[2 * n + 1][1]) for n in range(3)]
+    base = (namespace(), cart(), *(each for each, _ in hosts))
+    history = History()
+    history.become((*base, *pairs))
+    for name, looks_at in (("cart-0", 6), ("cart-1", 4), ("cart-2", 4)):  # its own, and those of the first slice
+        reads = history.dump()["reads"][f"EndpointSlice/shop/{name}"]
+        assert len([key for key in reads if key.startswith("Pod/")]) == looks_at
+    writes = history.changes(lambda: history.become((*base, *pairs[1:])))
+    assert [write for write in writes if write[1] == "entry"] == [("update", "entry")]
+    assert told((*base, *pairs[1:]))[0] == {"10.96.20.7:80": "192.168.0.3,192.168.0.4,192.168.0.5,192.168.0.6:8080"}
+
+
+def test_a_slice_whose_ports_lead_nowhere_does_not_speak_for_the_others() -> None:
+    named = (namespace(), cart(NAMED, selector={}))
+    without = endpoints("a", *at("203.0.113.1"), port_name="other")
+    state = (*named, without, endpoints("b", *at("203.0.113.2")))
+    assert told(state) == ({"10.96.20.7:80": "203.0.113.2:8080"}, {})
+    check_leavers(state, follow=False)
+
+
 def test_case_58_a_pod_that_is_not_known_or_is_another_one_by_now_is_no_back_end() -> None:
     (a, at_a) = of_host("a", "192.168.0.1")
     stale = msgspec.structs.replace(at_a, pod_uid="another")

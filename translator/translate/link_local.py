@@ -10,7 +10,8 @@ address. So pods reach what their node reaches. What nodes do with an entry deci
   service is led either to its pods or to such back-ends, never to some of both;
 - an entry whose name holds `metadata` stands for the metadata service of virtual machines.
 
-An entry is made of all slices of the service, and emitted, equal to the letter, by each that holds such back-ends.
+An entry is made of all slices of the service, and emitted by the first of those that hold such back-ends: so only that
+one looks at all pods.
 """
 
 from __future__ import annotations
@@ -64,9 +65,9 @@ class _BackEnds(msgspec.Struct, frozen=True, gc=False):
 def of_slice(
     slice_: Resource, endpoints: Iterable[Endpoint], service: Resource, namespace: Resource, view: View
 ) -> tuple[Outcome, ...]:
-    """Entries of the slice's service, and what is to be known of them, where some of the endpoints are no pods of ours.
+    """Entries of the slice's service, and what is to be known of them, if this is the first slice with no pods of ours.
 
-    `endpoints` are those of the slice that get traffic; their pods were asked for.
+    `endpoints` are those of the slice that get traffic; their pods were asked for, and its ports lead somewhere.
     """
     record, served = cast(EndpointSliceRecord, slice_.body), cast(ServiceRecord, service.body)
     if not any(_is_elsewhere(each, namespace, view) for each in endpoints):
@@ -78,7 +79,7 @@ def of_slice(
     if not view.settings.link_local_services:
         return (_notice(NOT_SERVED, service, "its back-ends are no pods, and link-local services are switched off"),)
     addresses = _addresses(service, namespace, view)
-    if not addresses:
+    if not addresses or not _is_first(slice_, service, namespace, view):
         return ()
     found = _back_ends(service, namespace, view)
     if found.has_pods:
@@ -107,29 +108,53 @@ def _addresses(service: Resource, namespace: Resource, view: View) -> list[str]:
     return [at.address for at in found if at.family == "v4"]
 
 
+def _is_first(slice_: Resource, service: Resource, namespace: Resource, view: View) -> bool:
+    """Whether no slice before this one, which has ports and back-ends that are no pods, has both, too."""
+    served = cast(ServiceRecord, service.body)
+    for each, group in _in_use(service, view):
+        if each.key == slice_.key:
+            break
+        view.get_all(_pods_of(group, namespace))
+        leads = resolve(served, cast(EndpointSliceRecord, each.body).ports).mappings
+        if leads and any(_is_elsewhere(e, namespace, view) for e in group):
+            return False
+    return True
+
+
 def _back_ends(service: Resource, namespace: Resource, view: View) -> _BackEnds:
-    record = cast(ServiceRecord, service.body)
-    slices = [each for each in _slices(service, view) if each.address_type == "IPv4"]
-    ready = [[e for e in each.endpoints if e.ready or record.publish_not_ready] for each in slices]
-    if not any(ready):  # as for pods: those that end go on while nobody else is there
-        ready = [[e for e in each.endpoints if e.serving and e.terminating] for each in slices]
-    view.get_all([("Pod", namespace.name, e.pod_name) for group in ready for e in group if e.pod_name])
+    record, slices = cast(ServiceRecord, service.body), list(_in_use(service, view))
+    view.get_all([pod for _, group in slices for pod in _pods_of(group, namespace)])
     has_pods, has_others, targets = False, False, []
-    for slice_, group in zip(slices, ready, strict=True):
+    for slice_, group in slices:
         elsewhere = [e for e in group if _is_elsewhere(e, namespace, view)]
         has_pods |= any(_is_ours(e, namespace, view) for e in group)
         reached = tuple(sorted({e.addresses[0] for e in elsewhere if e.addresses and _is_reached(view.settings, e)}))
         has_others |= any(not e.addresses or e.addresses[0] not in reached for e in elsewhere)
-        for protocol, port, target in resolve(record, slice_.ports).mappings if reached else ():
+        told = cast(EndpointSliceRecord, slice_.body).ports
+        for protocol, port, target in resolve(record, told).mappings if reached else ():
             targets.append(_Target(protocol, port, target, reached))
     return _BackEnds(has_pods, tuple(targets), has_others)
 
 
-def _slices(service: Resource, view: View) -> Iterator[EndpointSliceRecord]:
-    for each in view.list("EndpointSlice", service.namespace):
-        record = cast(EndpointSliceRecord, each.body)
-        if record.service == service.name:
-            yield record
+def _in_use(service: Resource, view: View) -> Iterator[tuple[Resource, list[Endpoint]]]:
+    """Slices of the service that have IPv4, in order, each with those of its endpoints that get traffic."""
+    record = cast(ServiceRecord, service.body)
+    slices = [
+        (each, body.endpoints)
+        for each in view.list("EndpointSlice", service.namespace)
+        if (body := cast(EndpointSliceRecord, each.body)).service == service.name and body.address_type == "IPv4"
+    ]
+    # As for pods: those that end go on while nobody else is there.
+    any_ready = any(e.ready or record.publish_not_ready for _, endpoints in slices for e in endpoints)
+    for each, endpoints in slices:
+        if any_ready:
+            yield each, [e for e in endpoints if e.ready or record.publish_not_ready]
+        else:
+            yield each, [e for e in endpoints if e.serving and e.terminating]
+
+
+def _pods_of(endpoints: Iterable[Endpoint], namespace: Resource) -> list[tuple[str, str, str]]:
+    return [("Pod", namespace.name, each.pod_name) for each in endpoints if each.pod_name]
 
 
 def _is_ours(endpoint: Endpoint, namespace: Resource, view: View) -> bool:
