@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from applier.vlan_tags import VlanTags
 from schemas.contrail.trunk import LAST_TAG, Trunk
+from simulators.contrail.faults import Fault, Trouble
 from simulators.contrail.server import ContrailSimulator
 from tests.applier.desired import DesiredStore
 from tests.applier.machines import HOST, UNDERLAY, Cloud, uuid_of
@@ -293,6 +294,22 @@ def test_a_host_is_known_by_its_name_with_or_without_its_domain(
         "virtual-router of host compute-1.elsewhere, on which node vm-2 runs, is not registered in Contrail",
         "interface default-domain:default-project:vm-3 of the machine that is node vm-3 is bound to no host (host_id)",
     }
+
+
+def test_case_63_a_lost_answer_to_a_create_or_a_delete_costs_no_tag(
+    store: DesiredStore, contrail: ContrailSimulator, cloud: Cloud
+) -> None:
+    pods = [nested(f"web-{n}") for n in range(3)]
+    for method, path in (("POST", "/virtual-machine-interfaces"), ("DELETE", "/virtual-machine-interface")):
+        contrail.faults.add(Fault(Trouble.DROP_AFTER, method, path, count=2))
+    want(store, *pods)
+    with applying(store, contrail):
+        until_applied(store)
+        assert sorted(tag(contrail, one) for one in pods) == [1, 2, 3]
+        assert given(store) == {one.interface.uuid: tag(contrail, one) for one in pods}
+        store.remove(*(each for one in pods for each in one.objects))
+        until_applied(store)
+    assert given(store) == {} and contrail.count("virtual-machine-interface") == 1
 
 
 def test_two_appliers_at_once_give_out_no_tag_twice(

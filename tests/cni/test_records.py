@@ -58,6 +58,13 @@ def test_a_record_under_a_foreign_name_is_not_believed(tmp_path: Path) -> None:
     records.close()
 
 
+def test_a_record_of_an_agent_that_knew_one_interface_a_call_and_no_tags_is_read(tmp_path: Path) -> None:
+    old = to_json(_record())
+    del old["lead"], old["interface"]["vlan"]
+    found = from_json(old)
+    assert found == _record() and found.leader == found.attachment
+
+
 def test_two_agents_cannot_work_on_one_directory(tmp_path: Path) -> None:
     records = Records(tmp_path)
     with pytest.raises(SettingsError, match="another CNI agent"):
