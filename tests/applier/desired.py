@@ -128,5 +128,6 @@ def _targets(wanted: Desired) -> list[tuple[str, str]]:
     if isinstance(wanted, Entry):
         return []
     found = [(r.uuid, "ref") for r in wanted.references if r.uuid]
+    found += [(uuid, "ref") for uuid in wanted.needs]
     found += [(uuid, "after") for uuid in wanted.after]
     return [*found, *([(wanted.parent_uuid, "parent")] if wanted.parent_uuid else [])]

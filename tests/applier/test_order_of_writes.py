@@ -1,4 +1,4 @@
-"""An address that waits for the rules that guard it, with an API that refuses the list for a while."""
+"""Addresses that wait for the rules that guard them, rules for the tags they name, with an API that refuses these."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from schemas.contrail.objects import ContrailObject, Reference
+from schemas.contrail.objects import ContrailObject, Link, Reference
 from schemas.identity import object_uuid
 from simulators.contrail.faults import Fault, Trouble
 from simulators.contrail.server import ContrailSimulator
 from tests.applier.desired import CLUSTER, DesiredStore
-from tests.applier.objects import annotations, project
+from tests.applier.objects import BOOTSTRAP, Pod, annotations, pod, project
 from tests.applier.running import applying, until, until_applied
 
 pytestmark = pytest.mark.postgres
@@ -30,6 +30,19 @@ def rule(name: str) -> ContrailObject:
     every = {"protocol": "any", "dst_ports": {"start_port": 0, "end_port": 65535}}
     action = {"simple_action": "deny"}
     return _under_management("firewall-rule", name, service=every, action_list=action, **anybody)
+
+
+def membership(name: str) -> ContrailObject:
+    """The tag of what a selector selects."""
+    value = f"k8s.sel.{name}"
+    properties = {"tag_type_name": "label", "tag_value": value, "annotations": annotations(kind="Settings")}
+    return ContrailObject("tag", (f"label={value}",), object_uuid(CLUSTER, "tag", value), None, properties)
+
+
+def member(of: Pod, tag: ContrailObject) -> Link:
+    """The tag on the pod's interface."""
+    worn = of.interface
+    return Link(worn.type, worn.fq_name, tag.type, tag.fq_name, tag.uuid, owner_uuid=worn.uuid)
 
 
 def listed(*rules: ContrailObject) -> ContrailObject:
@@ -83,3 +96,33 @@ def test_an_address_waits_for_rules_that_nobody_asks_for_yet(store: DesiredStore
         store.put(first, second, listed(second, first), namespace="shop")
         until_applied(store)
         assert is_there(contrail, public)
+
+
+@pytest.mark.parametrize("trouble", ["the API refuses it", "the interface is not there"])
+def test_a_rule_is_made_once_interfaces_that_are_there_carry_the_tag_that_it_names(
+    store: DesiredStore, contrail: ContrailSimulator, trouble: str
+) -> None:
+    web, tag = pod("shop", "web-0"), membership("others")
+    denial = replace(rule("denial"), needs=(tag.uuid,))
+    waits = trouble == "the API refuses it"
+    with applying(store, contrail):
+        store.put(*BOOTSTRAP)
+        store.put(project("shop"), namespace="shop")
+        until_applied(store)
+        if not waits:
+            contrail.faults.add(Fault(Trouble.STATUS, "POST", "/virtual-machine-interfaces", count=None))
+        store.put(*web.objects, tag, namespace="shop")
+        until(lambda: store.states()[web.machine.uuid].status == "applied")
+        if waits:
+            until_applied(store)
+            contrail.faults.add(Fault(Trouble.STATUS, "POST", "/ref-update", count=None))
+        store.put(member(web, tag), denial, listed(denial), namespace="shop")
+        if waits:
+            reason = (
+                f"waits for link from virtual-machine-interface {':'.join(web.interface.fq_name)} to tag {tag.uuid}"
+            )
+            until(lambda: store.states()[denial.uuid].reason.startswith(reason))
+            assert not is_there(contrail, denial)
+            contrail.faults.clear()
+        until(lambda: store.states()[listed().uuid].status == "applied")
+        assert is_there(contrail, denial)
