@@ -28,7 +28,7 @@ class Changed(msgspec.Struct, frozen=True, gc=False):
 class Folded(msgspec.Struct, frozen=True, gc=False):
     """Result of the fold: rows to write, resources to translate, epochs with the offset that set them, tallies.
 
-    `well_told` is the last record of each resource that could be read.
+    `well_told` is the last record of each resource that could be read, the deletion of one that never was included.
     """
 
     rows: ResourceChanges
@@ -74,6 +74,7 @@ class _Fold:
         self._now: dict[Key, Head | None] = {**older, **heads}
         self._last: dict[Key, Arrival] = {}
         self._good: dict[Key, Arrival] = {}
+        self._never: dict[Key, Position] = {}
         self._epochs = dict(epochs)
         self._moved: dict[EpochKey, tuple[Epoch, int]] = {}
         self._tally: Counter[Action] = Counter()
@@ -96,12 +97,14 @@ class _Fold:
             self._put(arrival, place[1])
         elif action is Action.REMOVE:
             self._remove(key, arrival)
+        elif action is Action.UNKNOWN:
+            self._never[key] = arrival.position
         elif action is Action.SWEEP:
             self._sweep(place, epoch.epoch, arrival)
 
     def result(self) -> Folded:
         """What the batch comes to."""
-        folded = Folded(ResourceChanges([], [], [], []), {}, {}, self._moved, self._tally)
+        folded = Folded(ResourceChanges([], [], [], []), dict(self._never), {}, self._moved, self._tally)
         for key, arrival in self._last.items():
             before = self._before.get(key)
             if self._now[key] is not None:

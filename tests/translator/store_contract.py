@@ -399,6 +399,15 @@ class StoreContract:
         assert [row[3] for row in dump["letters"].values()] == [True]
         assert len(absent(dump)) == 4
 
+    def test_the_letter_of_what_was_never_read_is_settled_by_its_deletion(self, backend: Backend) -> None:
+        world = World(backend.store, with_settings=True)
+        world.tell(namespace(), pod("web-0", 2, node="not/a/name"))
+        assert [row[3] for row in backend.dump()["letters"].values()] == [False]
+        world.tell(gone("web-0", 3))
+        assert [row[3] for row in backend.dump()["letters"].values()] == [True]
+        world.tell(pod("web-1", 4, node="not/a/name"), gone("web-1", 5))
+        assert [row[3] for row in backend.dump()["letters"].values()] == [True, True]
+
     def test_a_letter_of_a_later_record_is_not_settled_by_an_earlier_one(self, backend: Backend) -> None:
         world = World(backend.store, with_settings=True)
         first = world.publisher.record(pod("web-0", 1))

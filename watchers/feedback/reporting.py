@@ -83,21 +83,20 @@ class Reporting:
     ) -> list[Due]:
         settle = self._settings.settle_seconds
         fresh = {p for p, each in problems.items() if self._uid(each, known) and p not in told}
-        lasting = self._problems.those({p: settle * (WAITING_FACTOR if problems[p].waits else 1.0) for p in fresh}, now)
-        due = []
-        for place, problem in problems.items():
-            if place in lasting or place in told:
-                uid = self._uid(problem, known)
-                if uid and (
-                    act := due_for(problem, uid, told.get(place), now=now, repeat=self._settings.repeat_seconds)
-                ):
-                    due.append(act)
+        waits = {p: settle * (WAITING_FACTOR if problems[p].waits else 1.0) for p in fresh}
+        lasting = {*self._problems.those(waits, now), *told}
+        due = [self._due_for(each, told.get(p), known, now) for p, each in problems.items() if p in lasting]
         ended = {} if cut else {place: settle for place in told if place not in problems}
         for place in self._ends.those(ended, now):
-            row = told[place]
-            there = known.get(row.resource)
-            due.append(due_after(row, there.subject.uid if there else None))
-        return due
+            there = known.get(place[0])
+            due.append(due_after(told[place], there.subject.uid if there else None))
+        return [each for each in due if each is not None]
+
+    def _due_for(self, problem: Problem, told: Told | None, known: Mapping[str, Known], now: float) -> Due | None:
+        uid = self._uid(problem, known)
+        due = due_for(problem, uid, told, now=now, repeat=self._settings.repeat_seconds) if uid else None
+        # Of what could never be read nobody knows whether it is still there, so once is enough.
+        return None if due is not None and due.act is Act.REPEAT and problem.resource not in known else due
 
     def _uid(self, problem: Problem, known: Mapping[str, Known]) -> str:
         """Of the object that the problem is about; '' for what no Event can name."""

@@ -1,8 +1,8 @@
 """Which Events are due, from what is wrong and what was told (pure).
 
 A problem is told once it has lasted; told again after a long while, as the same Event's series; and told to be over,
-once. What is about to be told is on record before it is sent, with the Event's name: so whoever goes on after a crash
-sends the very same Event, which the API server has or takes.
+once. What is only worth knowing is told once. What is about to be told is on record before it is sent, with the
+Event's name: so whoever goes on after a crash sends the very same Event, which the API server has or takes.
 """
 
 from __future__ import annotations
@@ -70,7 +70,8 @@ def due_for(problem: Problem, uid: str, told: Told | None, *, now: float, repeat
     if told.message != problem.message and now - told.told_at >= QUIET:
         changed = replace(told, message=problem.message, normal=problem.normal, count=0)
         return Due(Act.SAY, _named(changed, now), problem.action)
-    return Due(Act.REPEAT, told, problem.action) if now - told.told_at >= repeat else None
+    is_due = now - told.told_at >= repeat and not told.normal
+    return Due(Act.REPEAT, told, problem.action) if is_due else None
 
 
 def due_after(told: Told, uid: str | None) -> Due:

@@ -201,7 +201,9 @@ class Scene:
         return [(e["type"], e["reason"], f"{e['regarding']['kind']} {e['regarding']['name']}") for e in self.events()]
 
     @contextmanager
-    def running(self, access: Access | None = None, **settings: Any) -> Iterator[Running]:
+    def running(
+        self, access: Access | None = None, *, engine: Engine | None = None, **settings: Any
+    ) -> Iterator[Running]:
         """A feedback in a thread."""
         path = (access or self.admin).write_kubeconfig(self._folder / f"kubeconfig-{time.monotonic_ns()}")
         chosen = {**QUICK, "lease_name": f"feedback-{self.namespace}", **settings}
@@ -210,7 +212,7 @@ class Scene:
                 FeedbackSettings(**chosen),
                 cluster="k8s",
                 load=from_kubeconfig(str(path)),
-                engine=self.engine,
+                engine=engine or self.engine,
                 health=(health := Health()),
             ),
             health,

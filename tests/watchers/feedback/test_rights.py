@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from sqlalchemy import create_engine
 
 from tests.rigs.kubernetes import Access, KubernetesCluster
 from tests.watchers.feedback.scene import Scene
@@ -65,6 +66,7 @@ def test_the_manifest_is_enough(scene: Scene, granted: Access) -> None:
     scene.pod("gone")
     scene.apply()
     scene.admin.request("DELETE", scene.path("Pod", "gone"), {"gracePeriodSeconds": 0})
+    scene.stuck("virtual-machine-interface", "Contrail answered 412: quota limit (10) exceeded")
     with scene.running(granted, lease_name="contrail-kube-feedback", repeat_seconds=1.0) as run:
         eventually(lambda: all(is_served(scene).values()))
         eventually(lambda: any((each.get("series") or {}).get("count", 0) > 1 for each in scene.events()))
@@ -100,6 +102,22 @@ def test_case_94_a_right_that_is_missing_is_named_and_the_others_go_on(
         others = {"events", "pods"} - {missing}
         eventually(lambda: all(is_served(scene)[each] for each in others))
         assert not is_served(scene)[missing]
+
+
+def test_case_94_the_database_role_is_enough(scene: Scene, granted: Access, database_url: str) -> None:
+    ask_for_everything(scene)
+    engine = create_engine(
+        database_url.replace("postgresql://", "postgresql+psycopg2://"),
+        connect_args={"options": "-c role=contrail_kube_feedback"},
+    )
+    try:
+        with scene.running(granted, engine=engine, lease_name="contrail-kube-feedback") as run:
+            eventually(lambda: all(is_served(scene).values()))
+            scene.remove("Pod", "web-0")
+            eventually(lambda: not scene.rows("SELECT FROM written_back WHERE resource LIKE 'Pod/%'"))
+            eventually(run.ready)
+    finally:
+        engine.dispose()
 
 
 def test_case_94_a_lease_that_may_not_be_had_is_named(scene: Scene, kubernetes_cluster: KubernetesCluster) -> None:
