@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -80,6 +81,15 @@ def test_a_load_balancer_gets_the_addresses_that_it_names() -> None:
 def test_any_service_gets_its_external_ips(type_: str) -> None:
     service = balancer(type=type_, external_ips=("203.0.113.9",), load_balancer_ip="203.0.113.7")
     assert public((*MEMBERS, service)) == {"public 203.0.113.9": ["a"]}
+
+
+def test_two_spellings_of_an_address_are_one() -> None:
+    spelled = balancer(load_balancer_ip="2001:DB8:0::7", external_ips=("2001:db8::7", "203.0.113.9"))
+    history = History()
+    history.become((namespace(), spelled))
+    rows = [row for row in history.backend.store.tables.objects.values() if row.type == "floating-ip"]
+    said = {json.loads(row.body)["properties"]["floating_ip_address"] for row in rows}
+    assert len(rows) == 2 and said == {"2001:db8::7", "203.0.113.9"}
 
 
 def test_the_services_pool_counts_before_its_namespaces_before_the_clusters() -> None:

@@ -45,7 +45,8 @@ def asked(record: ServiceRecord) -> tuple[tuple[str, str], ...]:
     """Family and text of each address that the service asks for, in order; text '' leaves the choice to Contrail."""
     if not is_served(record) or not record.cluster_ips:
         return ()
-    named = {*record.external_ips, *([record.load_balancer_ip] if record.balances and record.load_balancer_ip else [])}
+    texts = [*record.external_ips, *([record.load_balancer_ip] if record.balances and record.load_balancer_ip else [])]
+    named = {str(ipaddress.ip_address(text)) for text in texts}  # one address has many spellings, and Contrail knows one
     if not named and record.balances:
         return (("v4", ""),) if any(_family(address) == "v4" for address in record.cluster_ips) else ()
     return tuple(sorted((_family(address), address) for address in named))
