@@ -150,7 +150,7 @@ def test_a_path_that_comes_or_goes_leaves_the_others_objects_alone() -> None:
 )
 def test_a_backend_that_cannot_be_reached_answers_503_and_is_named(backend: IngressBackend, text: str) -> None:
     bare = service("bare", headless=True, ports=(HTTP,), selector=SELECTOR)
-    away = service("away", type="ExternalName", external_name="x.example", ports=(HTTP,))
+    away = service("away", type="ExternalName", external_name="x.example")
     front = ingress("front", rule("", path("/cart")), default_backend=backend)
     state = (*SHOP, bare, away, front)
     assert served(state)[80].backend("any", "/other") == ()

@@ -37,13 +37,13 @@ def target(
     if service is None:
         return _unserved(field, f"is service {backend.service}, which is not there")
     record = cast(ServiceRecord, service.body)
+    address = _address(record, settings, family)
+    if address is None:
+        return _unserved(field, f"is service {backend.service}, which has no cluster address that is IP{family}")
     port = _port(backend, record)
     if port is None:
         wanted = f"{backend.port_name!r}" if backend.port_name else str(backend.port)
         return _unserved(field, f"is service {backend.service}, which has no TCP port {wanted}")
-    address = _address(record, settings, family)
-    if address is None:
-        return _unserved(field, f"is service {backend.service}, which has no cluster address that is IP{family}")
     return Target(backend.service, address, port)
 
 
