@@ -22,6 +22,8 @@ from tests.policy.cluster import DUAL, Cluster
 ALL = LabelSelector()
 """The selector that is there and empty."""
 TCP80 = ("TCP", 80)
+OUT, OUT6 = "203.0.113.7", "2001:db8::7"
+"""Addresses outside of the cluster."""
 
 
 def namespace(cluster: Cluster, name: str, isolated: bool = False, **labels: str) -> Cluster:
@@ -118,3 +120,16 @@ def shop(settings: SettingsRecord = DUAL) -> Cluster:
     cluster = pod(cluster, "other/web", ContainerPort(port=8080, name="http"), app="web")
     cluster = pod(cluster, "other/db", app="db", team="x")
     return node(cluster)
+
+
+DB, WEB = labelled(app="db"), labelled(app="web")
+
+
+def into_db(*peers: PolicyPeer, ports: tuple[PolicyPort, ...] = (), cluster: Cluster | None = None) -> Cluster:
+    """The shop with a policy that lets these peers reach its db on these ports."""
+    return policy(cluster or shop(), "shop/in", DB, ingress=(rule(*peers, ports=ports),))
+
+
+def out_of_web(*peers: PolicyPeer, ports: tuple[PolicyPort, ...] = (), cluster: Cluster | None = None) -> Cluster:
+    """The shop with a policy that lets its web reach these peers on these ports."""
+    return policy(cluster or shop(), "shop/out", WEB, egress=(rule(*peers, ports=ports),))

@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 SECONDS, SEED = "POLICY_TEST_SECONDS", "POLICY_TEST_SEED"
 ROUND = 200
 """Examples of one seed in a long run."""
+BEFORE_A_ROUND: list[Callable[[int], None]] = []
+"""What is told of the seed before its examples; 0 for those that are the same each time."""
 
 
 def explore(check: Callable[[Any], None], examples: st.SearchStrategy[Any], *, count: int) -> None:
@@ -64,6 +66,8 @@ def _run(
     number: int | None,
     phases: tuple[Phase, ...] = (Phase.generate, Phase.shrink),
 ) -> None:
+    for each in BEFORE_A_ROUND:
+        each(number or 0)
     asked = settings(
         max_examples=count,
         derandomize=number is None,

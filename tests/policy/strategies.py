@@ -6,7 +6,6 @@ two, ports at the edges of each other's ranges. A cluster is what fills its slot
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
@@ -39,12 +38,12 @@ from schemas.records.admin_network_policy import (
     BaselineAdminNetworkPolicyRecord,
 )
 from tests.policy.cluster import DUAL, Cluster, Key, family
-from tests.policy.exploring import SEED
+from tests.policy.exploring import BEFORE_A_ROUND
 from tests.translator.facts import SETTINGS
 
 T = TypeVar("T")
 POOL = 500
-"""Policies of a kind that are drawn from; POLICY_TEST_SEED makes others."""
+"""Policies of a kind that are drawn from; each seed makes others."""
 NAMESPACES = ("a", "b", "c")
 PODS = tuple(f"p{number}" for number in range(6))
 POLICIES = tuple(f"n{number}" for number in range(4))
@@ -255,9 +254,15 @@ def _pool(make: Callable[[Random], T]) -> st.SearchStrategy[T]:
 
     Drawing one of a pool costs a hundredth of drawing its parts, and hypothesis likes short lists better than we do.
     """
-    draw = Random(f"{make.__name__} {os.environ.get(SEED, '0')}")
-    made = {repr(each): each for each in (make(draw) for _ in range(POOL))}
-    return st.sampled_from([made[text] for text in sorted(made, key=lambda text: (len(text), text))])
+    held: list[T] = []
+
+    def fill(seed: int) -> None:
+        draw = Random(f"{make.__name__} {seed}")
+        held[:] = sorted((make(draw) for _ in range(POOL)), key=lambda each: (len(repr(each)), repr(each)))
+
+    BEFORE_A_ROUND.append(fill)
+    fill(0)
+    return st.sampled_from(range(POOL)).map(lambda number: held[number])
 
 
 NETWORK_POLICIES = _pool(_policy)

@@ -11,14 +11,25 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from schemas.records import ContainerPort, NetworkAttachmentDefinitionRecord, PodRecord, PolicyPeer, PolicyPort
+from schemas.records import (
+    ContainerPort,
+    LabelSelector,
+    NetworkAttachmentDefinitionRecord,
+    PolicyPeer,
+    PolicyPort,
+)
 from tests.policy.building import (
     ALL,
+    DB,
+    OUT,
+    WEB,
     block,
     expressed,
+    into_db,
     labelled,
     namespace,
     node,
+    out_of_web,
     pod,
     pods,
     policy,
@@ -26,24 +37,11 @@ from tests.policy.building import (
     rule,
     shop,
 )
-from tests.policy.cluster import Cluster, Spot
+from tests.policy.cluster import Spot
 from tests.policy.contrail_firewall import Sessions
 from tests.policy.holding import means, store_of
 from tests.policy.truth import firewall_of, uids
 from tests.translator.facts import OURS, SETTINGS
-
-DB, WEB = labelled(app="db"), labelled(app="web")
-OUT, OUT6 = "203.0.113.7", "2001:db8::7"
-
-
-def into_db(*peers: PolicyPeer, ports: tuple[PolicyPort, ...] = (), cluster: Cluster | None = None) -> Cluster:
-    """The shop with a policy that lets these peers reach its db on these ports."""
-    return policy(cluster or shop(), "shop/in", DB, ingress=(rule(*peers, ports=ports),))
-
-
-def out_of_web(*peers: PolicyPeer, ports: tuple[PolicyPort, ...] = (), cluster: Cluster | None = None) -> Cluster:
-    """The shop with a policy that lets its web reach these peers on these ports."""
-    return policy(cluster or shop(), "shop/out", WEB, egress=(rule(*peers, ports=ports),))
 
 
 def test_without_policies_everything_passes() -> None:
@@ -177,72 +175,21 @@ def test_all_pods_of_other_namespaces() -> None:
     means(into_db(pods(ALL, labelled(team="y"))), yes=["other/db > shop/db:1"], no=["shop/web > shop/db:1"])
 
 
-def test_ip_blocks_and_what_they_leave_out() -> None:
-    """`except` was a deny rule in the original, before everything else that a policy allowed."""
-    cluster = into_db(block("203.0.0.0/16", "203.0.113.0/29", "203.0.113.128/25"))
-    yes = ["203.0.1.1 > shop/db:1", "203.0.113.8 > shop/db:1"]
-    means(cluster, yes=yes, no=[f"{OUT} > shop/db:1", "203.0.113.200 > shop/db:1", "shop/web > shop/db:1"])
-    both = policy(cluster, "shop/more", DB, ingress=(rule(block("203.0.113.7/32")),))
-    means(both, yes=[f"{OUT} > shop/db:1"], no=["203.0.113.6 > shop/db:1"])
+def test_more_values_than_rules_are_written_for() -> None:
+    values = ("web", *(f"v{number}" for number in range(60)))
+    wanted = expressed(("app", "In", values))
+    cluster = policy(shop(), "shop/in", wanted, ingress=(rule(pods(wanted, ALL)),))
+    means(cluster, yes=["other/web > shop/web:1"], no=["shop/db > shop/web:1"])
 
 
-def test_ip_blocks_of_both_families() -> None:
-    """An address group's name held the colons of an IPv6 prefix in the original, and was refused."""
-    cluster = into_db(block("2001:db8::/32", "2001:db8:1::/48"))
-    means(cluster, yes=[f"{OUT6} >6 shop/db:1"], no=[f"{OUT} > shop/db:1", "2001:db8:1::1 >6 shop/db:1"])
-    means(into_db(block("0.0.0.0/0")), yes=[f"{OUT} > shop/db:1"], no=[f"{OUT6} >6 shop/db:1"])
-    means(into_db(block("::/0")), no=[f"{OUT} > shop/db:1", "shop/web > shop/db:1"], yes=["shop/web >6 shop/db:1"])
-
-
-def test_ip_blocks_that_cover_pods() -> None:
-    everyone = into_db(block("0.0.0.0/0"))
-    means(everyone, yes=["shop/web > shop/db:1", "other/web > shop/db:1"], no=["shop/web >6 shop/db:1"])
-
-
-def some_of_the_pods(cluster: Cluster) -> Cluster:
-    """Blocks in both directions that cover some of the pods of one namespace."""
-    return out_of_web(block("10.32.0.2/31"), cluster=into_db(block("10.32.0.0/30", "10.32.0.3/32"), cluster=cluster))
-
-
-def test_ip_blocks_in_both_directions_that_cover_some_of_the_pods() -> None:
-    no = ["shop/tool > shop/db:1", "shop/web > other/db:1"]
-    means(some_of_the_pods(shop(SETTINGS)), yes=["shop/web > shop/db:1", "shop/web > shop/tool:1"], no=no)
-
-
-def test_ip_blocks_of_one_family_between_pods_of_two() -> None:
-    no = ["shop/tool > shop/db:1", "shop/web > other/db:1", "shop/web >6 shop/db:1"]
-    means(some_of_the_pods(shop()), yes=["shop/web > shop/db:1", "shop/web > shop/tool:1"], no=no)
-
-
-def elsewhere(cluster: Cluster, place: str, address: str) -> Cluster:
-    """The pod is in a network of somebody else's, and has an address of it."""
-    space, name = place.split("/")
-    record = cluster.resources["Pod", space, name]
-    assert isinstance(record, PodRecord)
-    network = '{"domain": "default-domain", "project": "tenants", "name": "blue"}'
-    held = msgspec.structs.replace(record, pod_ips=(address,), annotations={"opencontrail.org/network": network})
-    return cluster.with_("Pod", space, name, held)
-
-
-@pytest.mark.parametrize("there", [("shop/web",), ("shop/web", "shop/db")], ids=["one", "both"])
-@pytest.mark.parametrize(
-    "wanted",
-    [
-        block("172.16.0.0/16"),
-        block("172.16.0.2/32"),
-        block("0.0.0.0/0", "172.16.0.2/32"),
-        block("0.0.0.0/0"),
-        block("203.0.113.0/24"),
-    ],
-    ids=["its network", "its address", "but its address", "everybody", "outside"],
-)
-def test_ip_blocks_and_pods_in_a_network_that_they_name(wanted: PolicyPeer, there: tuple[str, ...]) -> None:
-    """A pod may name a network of its own (annotation): its address is in none of the cluster's subnets."""
-    cluster = shop(SETTINGS)
-    for number, place in enumerate(there, 2):
-        cluster = elsewhere(cluster, place, f"172.16.0.{number}")
-    means(out_of_web(cluster=into_db(wanted, cluster=cluster)))
-    means(out_of_web(wanted, cluster=into_db(pods(WEB), cluster=cluster)))
+def test_labels_as_long_as_they_can_be() -> None:
+    key, value = f"{'a' * 240}.example.com/{'k' * 63}", "v" * 63
+    cluster = shop()
+    record = cluster.resources["Pod", "shop", "tool"]
+    cluster = cluster.with_("Pod", "shop", "tool", msgspec.structs.replace(record, labels={key: value}))
+    wanted = LabelSelector(match_labels={key: value})
+    means(into_db(pods(wanted), cluster=cluster), yes=["shop/tool > shop/db:1"], no=["shop/web > shop/db:1"])
+    means(policy(cluster, "shop/in", wanted, ingress=()), yes=["shop/tool > shop/db:1"], no=["shop/web > shop/tool:1"])
 
 
 def test_ranges_of_ports() -> None:
