@@ -138,7 +138,7 @@ def test_a_service_of_the_other_family_is_not_checked_and_says_so() -> None:
     [(key, found)] = history.backend.store.tables.notices.items()
     [((_, reason), said)] = found.items()
     assert (key, reason) == ("Service/shop/cart", "NoHealthCheck")
-    assert said.message == f"Service shop/cart: annotation {KEY} has no effect: only IPv4 addresses can be checked"
+    assert said.message == f"annotation {KEY} has no effect: only IPv4 addresses can be checked"
 
 
 @pytest.mark.parametrize("fields", [{"headless": True, "cluster_ips": ()}, {"type": "ExternalName", "cluster_ips": ()}])

@@ -220,7 +220,7 @@ def _shortcomings(service: ServiceRecord, found: _BackEnds) -> Iterator[tuple[st
 
 
 def _notice(reason: str, service: Resource, why: str) -> Notice:
-    return Notice(reason, f"{why[0].upper()}{why[1:]}.", about=service.key)
+    return Notice(reason, why, about=service.key)
 
 
 def _entry(settings: SettingsRecord, service: Resource, address: str, at: _Target) -> Entry:

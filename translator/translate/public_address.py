@@ -46,7 +46,7 @@ def asked(record: ServiceRecord) -> tuple[tuple[str, str], ...]:
     if not is_served(record) or not record.cluster_ips:
         return ()
     texts = [*record.external_ips, *([record.load_balancer_ip] if record.balances and record.load_balancer_ip else [])]
-    named = {str(ipaddress.ip_address(text)) for text in texts}  # one address has many spellings, and Contrail knows one
+    named = {str(ipaddress.ip_address(text)) for text in texts}  # of all spellings the one that Contrail knows
     if not named and record.balances:
         return (("v4", ""),) if any(_family(address) == "v4" for address in record.cluster_ips) else ()
     return tuple(sorted((_family(address), address) for address in named))

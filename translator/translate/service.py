@@ -73,7 +73,7 @@ def _health_check(service: Resource, families: Set[str], view: View) -> tuple[Ou
     if check is None:
         return ()
     if health_check.FAMILY not in families:
-        said = f"{label}: annotation {annotated.HEALTH_CHECK} has no effect: only IPv4 addresses can be checked"
+        said = f"annotation {annotated.HEALTH_CHECK} has no effect: only IPv4 addresses can be checked"
         return (Notice(health_check.UNCHECKED, said),)
     return (health_check.check_object(view.settings, service, check),)
 
