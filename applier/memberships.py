@@ -3,7 +3,8 @@
 No reference leads from a firewall-policy to the links that give interfaces their membership tags. A policy is written
 when the tags of its namespace are on every interface that is there; a tag that it no longer needs goes only then, or
 when the policy is gone. An interface that is not there yet is not waited for: no address of it is known before it has
-its tags.
+its tags. What changes its labels gets its new tags before and loses the old ones after that: whatever isolates it, by
+a tag of its own or by membership, does so without a gap.
 """
 
 from __future__ import annotations
@@ -49,6 +50,36 @@ POLICIES_OF_LINKS = text(f"""
     {_COLUMNS.replace("p.uuid", "pair.p").replace("l.uuid", "pair.l")}
     FROM pair JOIN desired_object n ON n.uuid = pair.p JOIN apply_state a ON a.object_uuid = n.uuid
 """)
+_IS_WANTED = "NOT l.absent AND t.applied_generation IS NULL AND t.status NOT IN ('applied', 'dead')"
+_LINKS_OF_OWNER = f"""
+    desired_edge e JOIN desired_object l ON l.uuid = e.from_uuid AND {_LINK}
+    JOIN apply_state t ON t.object_uuid = l.uuid
+"""
+LINKS_OF_OWNERS = text(f"""
+    WITH pair AS MATERIALIZED (
+        SELECT e.to_uuid AS p, l.uuid AS l FROM {_LINKS_OF_OWNER}
+        WHERE e.to_uuid = ANY(CAST(:uuids AS uuid[])) AND {_IS_WANTED} LIMIT {_MOST}
+    )
+    {_COLUMNS.replace("p.uuid", "pair.p").replace("l.uuid", "pair.l")}
+    FROM pair JOIN desired_object n ON n.uuid = pair.l JOIN apply_state a ON a.object_uuid = n.uuid
+""")
+"""Tags that interfaces and projects shall get, before these change."""
+STAYING_OF_LINKS = text(f"""
+    WITH gone AS MATERIALIZED (
+        SELECT g.uuid AS l, (g.body #>> '{{owner,uuid}}')::uuid AS owner FROM desired_object g
+        WHERE g.absent AND g.uuid = ANY(CAST(:uuids AS uuid[]))
+    ), pair AS MATERIALIZED (
+        (SELECT l.uuid AS p, gone.l AS l FROM gone JOIN {_LINKS_OF_OWNER} ON e.to_uuid = gone.owner
+         WHERE {_IS_WANTED} LIMIT {_MOST})
+        UNION ALL
+        (SELECT o.uuid, gone.l FROM gone JOIN desired_object o ON o.uuid = gone.owner AND NOT o.absent
+         JOIN apply_state t ON t.object_uuid = o.uuid
+         WHERE t.applied_generation IS NOT NULL AND t.status NOT IN ('applied', 'dead') LIMIT {_MOST})
+    )
+    {_COLUMNS.replace("p.uuid", "pair.p").replace("l.uuid", "pair.l")}
+    FROM pair JOIN desired_object n ON n.uuid = pair.p JOIN apply_state a ON a.object_uuid = n.uuid
+""")
+"""What comes before a tag leaves its interface or project: other tags for it, and its own change."""
 
 
 def policies(rows: Iterable[Row]) -> list[str]:
@@ -59,3 +90,8 @@ def policies(rows: Iterable[Row]) -> list[str]:
 def leaving(rows: Iterable[Row]) -> list[str]:
     """Uuids of the membership links that shall go."""
     return [row.uuid for row in rows if row.absent and row.gives_tag]
+
+
+def changing(rows: Iterable[Row]) -> list[str]:
+    """Uuids of the interfaces and projects that change."""
+    return [row.uuid for row in rows if row.wears_tags and row.in_place and not row.absent]

@@ -127,7 +127,20 @@ def _let_go(rows: dict[str, Row], draft: _Draft) -> None:
 
 
 def _let_join(rows: dict[str, Row], draft: _Draft) -> None:
-    """Membership tags come before the policies whose rules may name them, and go after them."""
+    """Membership tags come before the policies whose rules may name them, and go after them.
+
+    So they do with what wears them, and with each other: an interface is never without both what isolated it and what
+    shall isolate it.
+    """
+    wearers = {row.uuid: row for row in rows.values() if row.wears_tags and row.in_place and not row.absent}
+    tags = [row for row in rows.values() if row.gives_tag]
+    coming = _by_owner(row for row in tags if not row.absent)
+    for owner in wearers.keys() & coming.keys():
+        draft.needs[owner].update(row.uuid for row in coming[owner] if not row.in_place)
+    for row in (row for row in tags if row.absent):
+        owner = _owner_of(row)
+        draft.after[row.uuid].update(each.uuid for each in coming.get(owner, ()))
+        draft.after[row.uuid].update({owner} & wearers.keys())
     policies = [row for row in rows.values() if row.type == "firewall-policy"]
     for row in rows.values() if policies else ():
         if row.gives_tag and row.absent:
@@ -135,6 +148,17 @@ def _let_join(rows: dict[str, Row], draft: _Draft) -> None:
         elif row.gives_tag:
             for policy in policies:
                 draft.after[policy.uuid].add(row.uuid)
+
+
+def _by_owner(links: Iterable[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for link in links:
+        found.setdefault(_owner_of(link), []).append(link)
+    return found
+
+
+def _owner_of(link: Row) -> str:
+    return link.body["owner"].get("uuid") or ""
 
 
 def _require(

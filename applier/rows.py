@@ -76,6 +76,11 @@ class Row:
         return self.type == LINK and self.body.get("target", {}).get("type") == "tag"
 
     @property
+    def wears_tags(self) -> bool:
+        """Whether it is an interface or a project: links give it membership tags beside the tags that it names."""
+        return self.type in ("virtual-machine-interface", "project")
+
+    @property
     def settled(self) -> bool:
         """Never: a row is what is not applied yet."""
         return False

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 import pytest
 from hypothesis import strategies as st
 
-from tests.policy.building import ALL, TCP80, block, labelled, pods, policy, port, rule, shop
+from schemas.records import ContainerPort
+from tests.policy.building import ALL, TCP80, block, expressed, labelled, pod, pods, policy, port, rule, shop
 from tests.policy.cluster import Cluster, Spot, pairs, spots
 from tests.policy.cluster import pods as pods_of
 from tests.policy.contrail_firewall import ContrailFirewall
@@ -25,6 +26,8 @@ from tests.policy.truth import interesting_addresses, interesting_ports, require
 from tests.translator.states import History
 
 POLICIES = ("NetworkPolicy", "AdminNetworkPolicy", "BaselineAdminNetworkPolicy")
+NOT_WEB = expressed(("app", "NotIn", ("web",)))
+HAS_TIER, HAS_NO_TIER = expressed(("tier", "Exists", ())), expressed(("tier", "DoesNotExist", ()))
 
 
 def stays_within(old: Cluster, new: Cluster, history: History, contrail: HalfWay, order: random.Random) -> None:
@@ -91,6 +94,33 @@ OTHER = policy(shop(), "shop/deny", labelled(app="db"), ingress=(rule(block("203
     ids=["isolated", "freed", "opened", "closed", "moved", "back", "freed at once", "at once", "other blocks"],
 )
 def test_case_76_no_write_opens_what_both_close_or_closes_what_both_open(old: Cluster, new: Cluster, seed: int) -> None:
+    history, contrail = applied(old)
+    stays_within(old, new, history, contrail, random.Random(seed))
+
+
+BY_LABEL = policy(policy(shop(), "shop/a", labelled(app="web"), ingress=()), "shop/b", NOT_WEB, ingress=())
+BY_MEMBERSHIP = policy(policy(shop(), "shop/a", HAS_TIER, ingress=()), "shop/b", HAS_NO_TIER, ingress=())
+
+
+def relabelled(cluster: Cluster, **labels: str) -> Cluster:
+    """With other labels of shop/web."""
+    return pod(cluster, "shop/web", ContainerPort(port=80, name="http"), number=1, **labels)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (BY_LABEL, relabelled(BY_LABEL, app="api", tier="front")),
+        (relabelled(BY_LABEL, app="api", tier="front"), BY_LABEL),
+        (BY_MEMBERSHIP, relabelled(BY_MEMBERSHIP, app="web")),
+        (relabelled(BY_MEMBERSHIP, app="web"), BY_MEMBERSHIP),
+    ],
+    ids=["into a membership", "out of it", "from one to another", "and back"],
+)
+def test_a_pod_that_changes_its_labels_is_never_out_of_what_isolates_it_before_and_after(
+    old: Cluster, new: Cluster, seed: int
+) -> None:
     history, contrail = applied(old)
     stays_within(old, new, history, contrail, random.Random(seed))
 

@@ -16,13 +16,14 @@ from sqlalchemy import Engine
 from schemas.contrail.types import type_of
 from schemas.events import ChangeEvent, Op, change
 from schemas.identity import ResourceKey
+from schemas.records import ContainerPort
 from simulators.contrail.faults import Fault, Trouble
 from simulators.contrail.rendering import View, whole
 from simulators.contrail.server import ContrailSimulator
 from simulators.contrail.state import State
 from tests.applier.desired import DesiredStore
 from tests.applier.running import applying, until, until_applied
-from tests.policy.building import ALL, block, expressed, labelled, pods, policy, port, rule, shop
+from tests.policy.building import ALL, block, expressed, labelled, pod, pods, policy, port, rule, shop
 from tests.policy.cluster import Cluster, Spot, pairs, spots
 from tests.policy.contrail_firewall import ContrailFirewall
 from tests.policy.kubernetes_rules import KubernetesRules
@@ -182,6 +183,25 @@ def test_case_76_a_new_rule_or_membership_that_is_refused_leaves_the_old_policie
             assert table(BUT_WEB, playing.states[-1]) == table(BUT_WEB)
             playing.become(TO_DB)
             until_applied(playing.store)
+
+
+def test_a_pod_out_of_one_membership_and_into_another_that_is_refused_stays_isolated(
+    store_engine: Engine, contrail: ContrailSimulator
+) -> None:
+    old = policy(shop(), "shop/front", expressed(("tier", "Exists", ())), ingress=(), egress=())
+    old = policy(old, "shop/rest", expressed(("tier", "DoesNotExist", ())), ingress=(), egress=())
+    new = pod(old, "shop/web", ContainerPort(port=80, name="http"), number=1, app="web")
+    playing = Playing(store_engine, contrail, old)
+    with applying(playing.store, contrail):
+        until_applied(playing.store)
+        for before, after in ((old, new), (new, old)):
+            playing.states.clear()
+            contrail.faults.add(Fault(Trouble.STATUS, "POST", "/ref-update", None, status=500, text="hiccup"))
+            playing.become(after)
+            until(lambda: "blocked" in playing.statuses("virtual-machine-interface"), told=playing.store.unfinished)
+            contrail.faults.clear()
+            until_applied(playing.store)
+            assert {str(table(before, rows)) for rows in playing.states} == {str(table(before))} == {str(table(after))}
 
 
 def test_case_77_a_policy_deleted_while_the_applier_is_down_is_gone_at_its_start(
