@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import msgspec
 
-
 LOAD_BALANCER = "LoadBalancer"
 LOAD_BALANCER_CLASS = "opencontrail.org/floating-ip-pool"
 """The load-balancer class that is ours; a service that names no class is ours, too."""
