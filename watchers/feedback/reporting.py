@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 WAITING_FACTOR = 6.0
 """So many times longer must last what only waits for others."""
+REST_FACTOR = 5.0
+"""So many times as long as a look took nobody looks again: with a hundred thousand problems it takes seconds."""
 
 
 class Reporting:
@@ -50,11 +52,20 @@ class Reporting:
         self._clock = clock
         self._problems: Lasting[Place] = Lasting()
         self._ends: Lasting[Place] = Lasting()
+        self._rests_until = 0.0
         self._bucket = Bucket(settings.events_per_second, burst=10 * settings.events_per_second)
 
     def round(self) -> bool:
         """Tell what is due, as far as the pace allows; never in a hurry."""
-        now, limit = self._clock(), self._settings.most_problems
+        if self._clock() < self._rests_until:
+            return False
+        began = self._clock()
+        self._tell_all(began)
+        self._rests_until = self._clock() + REST_FACTOR * (self._clock() - began)
+        return False
+
+    def _tell_all(self, now: float) -> None:
+        limit = self._settings.most_problems
         found, cut = self._store.problems(limit)
         told = by_place(self._store.told())
         known = self._store.known({each.resource for each in found} | {row.resource for row in told.values()})
@@ -65,7 +76,6 @@ class Reporting:
         self._speak_of(len(problems), cut)
         due = self._due(problems, told, known, now, cut=cut)
         self._tell(due, known, now)
-        return False
 
     def _speak_of(self, count: int, cut: bool) -> None:
         metrics.PROBLEMS.set(count)

@@ -57,6 +57,8 @@ class Rounds:
             self._health.beat("feedback", within=ALIVE_SECONDS)
             ended.wait(self._round())
         self._health.ended("feedback")
+        for part in (*self._standings, STORE, KUBERNETES):  # whoever leads next speaks of them
+            self._health.ready(part)
 
     def _round(self) -> float:
         """One look at everything; returns the seconds until the next."""

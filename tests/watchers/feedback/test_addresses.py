@@ -2,10 +2,43 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 from watchers.feedback.addresses import Announcement, Forget, Write, Written, due
-from watchers.feedback.subject import Subject, status_of
+from watchers.feedback.announcing import Announcing
+from watchers.feedback.bucket import Bucket
+from watchers.feedback.store import Entry
+from watchers.feedback.subject import Json, Subject, status_of
+from watchers.feedback.writer import Reply, Verdict
+
+
+class Undone:
+    """A store whose service always lacks what was written last, as somebody takes it away each time."""
+
+    def __init__(self) -> None:
+        self.version = 1
+        self.written: Written | None = None
+
+    def announcements(self) -> list[Announcement]:
+        self.version += 1
+        return [Announcement(WEB.key, WEB, str(self.version), (), True, (A,), True, self.written)]
+
+    def save(self, entries: Sequence[Entry], forgotten: Sequence[str] = ()) -> None:
+        for each in entries:
+            self.written = Written(each.uid, tuple(json.loads(each.value)), each.resource_version, each.held)
+
+
+class Counting:
+    """Takes every write."""
+
+    writes = 0
+
+    def apply(self, path: str, body: Json, *, part: str, force: bool = False) -> Reply:
+        self.writes += 1
+        return Reply(Verdict.DONE, "", "1")
+
 
 WEB = Subject("Service", "shop", "web", "uid-1", "v1")
 A, B = "203.0.113.1", "203.0.113.2"
@@ -72,3 +105,18 @@ def test_an_apply_names_the_field_the_uid_and_nothing_else() -> None:
     assert status_of(WEB, ())["status"] == {}
     assert Subject.of("Ingress/shop/front").path == "/apis/networking.k8s.io/v1/namespaces/shop/ingresses/front"
     assert Subject.of("Namespace//shop").path == "/api/v1/namespaces/shop"
+
+
+def test_whoever_undoes_what_is_written_does_not_make_us_write_for_ever() -> None:
+    writer, now = Counting(), 0.0
+    announcing = Announcing(
+        Undone(),  # type: ignore[arg-type]
+        writer,  # type: ignore[arg-type]
+        leads=lambda: True,
+        pace=Bucket(1000.0, burst=1000.0),
+        clock=lambda: now,
+    )
+    for _ in range(3600):
+        now += 1.0
+        announcing.round()
+    assert 8 <= writer.writes <= 16, "in an hour"
