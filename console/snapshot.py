@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-WATCHED = ("Namespace", "Node", "Pod", "Service", "EndpointSlice", "Ingress", "IngressClass")
+WATCHED = ("Namespace", "Node", "Pod", "Service", "EndpointSlice", "Ingress", "IngressClass", "NetworkPolicy")
 """Kinds of every cluster that something is translated from: listed whole, before a followed cluster counts as read.
 
 So is every other kind whose listing has begun: those that a CRD brings are not in every cluster.

@@ -35,13 +35,14 @@ def translate(namespace: Resource, view: View) -> tuple[Desired, ...]:
     """Project, default security group, tags, an isolated namespace's networks, its router, its policies' rules."""
     held = cast(NamespaceRecord, namespace.body).annotations
     external = annotated.network(label_of(namespace), held, annotated.EXTERNAL_NETWORK)
+    rules = policy.translate(namespace, view)  # first, so that what it reads is known even where the rest fails
     return (
         *_project(view.settings, namespace),
         _security_group(view.settings, namespace.name),
         *_tags(view.settings, namespace),
         *_networks(view.settings, namespace),
         *(() if external is None else _router(view.settings, namespace.name, external)),
-        *policy.translate(namespace, view),
+        *rules,
     )
 
 
