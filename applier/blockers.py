@@ -29,16 +29,6 @@ _BLOCKERS = """
     FROM desired_edge e LEFT JOIN desired_object n ON n.uuid = e.to_uuid
     WHERE NOT d.absent AND e.from_uuid = d.uuid AND e.relation = 'after' AND (n.uuid IS NULL OR n.absent)
     UNION ALL
-    SELECT mark.uuid
-    FROM desired_edge needs
-    JOIN desired_object tag ON tag.uuid = needs.to_uuid AND tag.type = 'tag' AND tag.fq_name LIKE '%.sel.%'
-    JOIN desired_edge marks ON marks.to_uuid = tag.uuid
-    JOIN desired_object mark ON mark.uuid = marks.from_uuid AND mark.type = 'link' AND NOT mark.absent
-    JOIN apply_state t ON t.object_uuid = mark.uuid AND t.applied_generation IS NULL AND t.status <> 'dead'
-    JOIN apply_state worn ON worn.object_uuid = CAST(mark.body #>> '{owner,uuid}' AS uuid)
-        AND worn.applied_generation IS NOT NULL
-    WHERE NOT d.absent AND d.type = 'firewall-rule' AND s.applied_generation IS NULL AND needs.from_uuid = d.uuid
-    UNION ALL
     SELECT n.uuid FROM desired_object n
     WHERE NOT d.absent AND s.applied_generation IS NULL
       AND n.absent AND n.type = d.type AND n.fq_name = d.fq_name AND n.uuid <> d.uuid

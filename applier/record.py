@@ -76,15 +76,6 @@ _FREE_LATER = text("""
       AND a.object_uuid = e.from_uuid AND a.status = 'blocked'
     RETURNING a.shard
 """)
-# A rule may be made when interfaces carry the membership tag that it names.
-_FREE_RULES = text("""
-    UPDATE apply_state a SET next_attempt_at = now()
-    FROM (SELECT DISTINCT to_uuid FROM desired_edge WHERE from_uuid = ANY(CAST(:uuids AS uuid[]))) tag
-    JOIN desired_edge needs ON needs.to_uuid = tag.to_uuid
-    JOIN desired_object rule ON rule.uuid = needs.from_uuid AND rule.type = 'firewall-rule'
-    WHERE a.object_uuid = rule.uuid AND a.status = 'blocked'
-    RETURNING a.shard
-""")
 # An address may go when the node has let go of its port: the link of the virtual-machine of its interface.
 _FREE_ADDRESSES = text("""
     UPDATE apply_state a SET next_attempt_at = now()
@@ -175,12 +166,6 @@ def _record(connection: Connection, results: Sequence[Result], due: Sequence[str
         stored |= _store_states(connection, states)
         _store_observations(connection, [r for r in states if r.row.uuid in stored])
         created = [r.row.uuid for r in states if r.done and not r.row.in_place and r.row.uuid in stored]
-        marks = [
-            r.row.uuid
-            for r in states
-            if r.done and r.row.type == LINK and ".sel." in r.row.body["target"]["fq_name"][0]
-        ]
-        freed |= _free(connection, _FREE_RULES, [uuid for uuid in marks if uuid in stored])
         changed = [r.row.uuid for r in states if r.done and r.row.in_place and r.row.uuid in stored]
         freed |= _free(connection, _FREE_REFERRERS, created) | _free(connection, _FREE_LATER, changed)
         freed |= _free(connection, _COMPARE_TARGETS, [r.row.uuid for r in states if r.missing])

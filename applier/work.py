@@ -109,20 +109,6 @@ _UNLINKS = text("""
     JOIN apply_state a ON a.object_uuid = link.uuid
     WHERE iip.from_uuid = ANY(CAST(:uuids AS uuid[]))
 """)
-# A new rule that names a membership tag may take the place of one that named another: interfaces that are there must
-# carry the tag first, or what both rules close would be open for a moment.
-_MARKS = text("""
-    SELECT needs.from_uuid::text, mark.uuid::text, false, mark.uuid::text, mark.type, mark.fq_name, mark.absent,
-           false AS in_place, false AS settled, a.next_attempt_at <= now() AS due
-    FROM desired_edge needs
-    JOIN desired_object tag ON tag.uuid = needs.to_uuid AND tag.type = 'tag' AND tag.fq_name LIKE '%.sel.%'
-    JOIN desired_edge marks ON marks.to_uuid = tag.uuid
-    JOIN desired_object mark ON mark.uuid = marks.from_uuid AND mark.type = 'link' AND NOT mark.absent
-    JOIN apply_state a ON a.object_uuid = mark.uuid AND a.applied_generation IS NULL AND a.status <> 'dead'
-    JOIN apply_state worn ON worn.object_uuid = CAST(mark.body #>> '{owner,uuid}' AS uuid)
-        AND worn.applied_generation IS NOT NULL
-    WHERE needs.from_uuid = ANY(CAST(:uuids AS uuid[])) LIMIT :most
-""")
 _ANY_ALIAS = text("SELECT EXISTS (SELECT 1 FROM adopted_object)")
 _ALIASES = text("""
     SELECT a.uuid::text AS uuid, d.type, d.fq_name, a.contrail_uuid::text AS contrail_uuid, a.contrail_fq_name, a.kept
@@ -230,8 +216,6 @@ def _look_around(connection: Connection, fresh: Sequence[Row], found: _Found) ->
         wanted += _add(connection.execute(_LAST, {"uuids": staying, "most": _MOST_REFERRERS}), found)
     if names:
         wanted += _add(connection.execute(_LEAVING, {"uuids": names}), found)
-    if rules := [row.uuid for row in fresh if row.type == "firewall-rule" and not row.absent and not row.in_place]:
-        wanted += _add(connection.execute(_MARKS, {"uuids": rules, "most": _MOST_REFERRERS}), found)
     if going:
         wanted += _add(connection.execute(_REFERRERS, {"uuids": going, "most": _MOST_REFERRERS}), found)
     if addresses := [row.uuid for row in fresh if row.absent and row.type == "instance-ip"]:

@@ -1,4 +1,4 @@
-"""Addresses that wait for the rules that guard them, rules for the tags they name, with an API that refuses these."""
+"""Addresses that wait for the rules that guard them, lists for the tags they name, with an API that refuses these."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_an_address_waits_for_rules_that_nobody_asks_for_yet(store: DesiredStore
 
 
 @pytest.mark.parametrize("trouble", ["the API refuses it", "the interface is not there"])
-def test_a_rule_is_made_once_interfaces_that_are_there_carry_the_tag_that_it_names(
+def test_a_list_is_written_once_interfaces_that_are_there_carry_the_tags_that_it_names(
     store: DesiredStore, contrail: ContrailSimulator, trouble: str
 ) -> None:
     web, tag = pod("shop", "web-0"), membership("others")
@@ -121,8 +121,8 @@ def test_a_rule_is_made_once_interfaces_that_are_there_carry_the_tag_that_it_nam
             reason = (
                 f"waits for link from virtual-machine-interface {':'.join(web.interface.fq_name)} to tag {tag.uuid}"
             )
-            until(lambda: store.states()[denial.uuid].reason.startswith(reason))
-            assert not is_there(contrail, denial)
+            until(lambda: store.states()[listed().uuid].reason.startswith(reason))
+            assert not is_there(contrail, listed())
             contrail.faults.clear()
         until(lambda: store.states()[listed().uuid].status == "applied")
-        assert is_there(contrail, denial)
+        assert is_there(contrail, listed())
