@@ -195,6 +195,22 @@ def test_tiers_hold_where_all_namespaces_share_one_project() -> None:
     means(cluster, yes=["other/web > shop/db:80"], no=["shop/web > shop/db:80", "shop/web > shop/tool:80"])
 
 
+def test_of_several_namespaces_that_a_rule_names_only_the_own_one_is_the_own_one() -> None:
+    """Found at random: what stood for `shop` was taken for `other` as well, before what denied it there."""
+    either = expressed(("kubernetes.io/metadata.name", "In", ("other", "shop")))
+    cluster = policy(plain(), "shop/none", ALL, ingress=(), egress=())
+    cluster = admin(
+        cluster,
+        1,
+        ingress=[says("Allow", of(), ports=(AdminPort(protocol="UDP", port=53),))],
+        egress=[
+            says("Pass", of(either, expressed(("app", "In", ("db", "web"))))),
+            says("Allow", AdminPeer(networks=(f"{OUT}/32",))),
+        ],
+    )
+    means(cluster, yes=[f"shop/web > {OUT}:53/UDP"], no=["shop/web > shop/db:53/UDP", "shop/tool > other/db:53/UDP"])
+
+
 @pytest.mark.slow
 def test_administrators_mean_what_they_say() -> None:
     explore(holds, clusters(admin=True), count=150)

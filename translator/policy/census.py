@@ -54,12 +54,17 @@ class Census:
         """
         if namespaces is None:
             return tuple((NO_TAGS, pods, True) for pods in self.own(selector or LabelSelector()))
-        here = selectors.selects(namespaces, self._labels(self.namespace))
         places = selectors.conjunctions(namespaces, tags.NAMESPACE)
         pods = self._pods(selector, lambda: self.selected(namespaces))
         if places is None:
-            places = (self._places(namespaces),)
-        return tuple((place, each, here) for place in places for each in pods)
+            here = selectors.selects(namespaces, self._labels(self.namespace))
+            return tuple((self._places(namespaces), each, here) for each in pods)
+        return tuple((place, each, self._is_at(place)) for place in places for each in pods)
+
+    def _is_at(self, place: Tags) -> bool:
+        """Whether the own namespace carries these labels: of several alternatives only some may mean it."""
+        labels, start = self._labels(self.namespace), len(tags.NAMESPACE) + 1
+        return all(labels.get(key[start:]) == value for key, value in place.labels)
 
     def selected(self, namespaces: LabelSelector | None) -> tuple[Resource, ...]:
         """Namespaces that are selected; the own one where there is no selector."""
