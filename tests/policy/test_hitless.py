@@ -178,6 +178,7 @@ def changes_are_hitless(example: tuple[Cluster, list[Step], int]) -> None:
             cluster = after
 
 
+@pytest.mark.slow
 def test_random_changes_of_policies_are_hitless_in_any_order_of_writes() -> None:
     examples = st.tuples(clusters(), st.lists(steps(), min_size=2, max_size=6), st.integers(0, 1 << 30))
     explore(changes_are_hitless, examples, count=25)

@@ -19,6 +19,7 @@ from translator.policy import admin, blocks, census, compile, heads, ports, prod
 from translator.policy.model import EVERYTHING, NO_TAGS, Service
 from translator.policy.place import Place
 
+pytestmark = pytest.mark.slow
 EXAMPLES = 100
 """Random clusters, each with six sets of policies, that a fault may hide from."""
 

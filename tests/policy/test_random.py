@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import strategies as st
 
 from schemas.records import NetworkPolicyRecord
@@ -14,6 +15,7 @@ from tests.policy.strategies import Step, clusters, policy_sets, steps
 from tests.policy.truth import firewall_of, require_equal
 from tests.translator.states import rows
 
+pytestmark = pytest.mark.slow
 SETS = st.tuples(clusters(), st.lists(policy_sets(), min_size=5, max_size=5))
 """A cluster with its policies, and five other sets of policies for it."""
 
@@ -46,8 +48,8 @@ def means_each(example: tuple[Cluster, list[dict[Key, NetworkPolicyRecord]]]) ->
 
 
 def test_network_policies_mean_what_they_say() -> None:
-    explore(means_each, SETS, count=110)
+    explore(means_each, SETS, count=100)
 
 
 def test_they_still_do_after_every_step_of_a_history() -> None:
-    explore(stays, st.tuples(clusters(), st.lists(steps(), min_size=1, max_size=8)), count=40)
+    explore(stays, st.tuples(clusters(), st.lists(steps(), min_size=1, max_size=8)), count=30)

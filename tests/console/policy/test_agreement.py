@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from console.policy.compiled import translated
 from console.policy.ends import End, Port
 from console.policy.picture import Given, picture
@@ -41,5 +43,6 @@ def _end(asked: Inquiry, spot: Spot) -> End:
     return End(spot.address, asked.picture.pods.get(spot.pod), spot.node)
 
 
+@pytest.mark.slow
 def test_people_are_told_what_the_references_say() -> None:
     explore(agrees, clusters(), count=40)
