@@ -1,14 +1,15 @@
 """Two heads, one of each direction, to the one list that decides both at once (pure).
 
 The vrouter takes the first rule that matches a flow, and asks one list for both ends. Of a flow between two pods of the
-namespace both heads have a say, and it passes only if both let it. So each egress decision that passes stands behind
-its meetings with the ingress decisions, and one that denies stands alone; behind all of them the ingress head decides
-what egress leaves undecided. docs/network-policy.md proves it.
+namespace both heads have a say, and it passes only if both let it. So each decision of one head (of egress, say) that
+passes stands behind its meetings with the decisions of the other, and one that denies stands alone; behind all of them
+the other head decides what the first leaves undecided. docs/network-policy.md proves it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import groupby
 from typing import Protocol
 
@@ -26,6 +27,7 @@ from translator.policy.model import (
     covers,
     meet,
 )
+from translator.policy.room import TooLong, once
 
 
 class OwnEndpoint(Protocol):
@@ -36,55 +38,79 @@ class OwnEndpoint(Protocol):
 
 
 def rules_of(egress: Head, ingress: Head, own: OwnEndpoint) -> tuple[Rule, ...]:
-    """The list: egress with what it meets of ingress, ingress, pass. Equal rules are there once, where first."""
-    every = (
-        *_outward(egress, ingress, own),
-        *(_rule(each.peer.endpoint, own(each.own), each.service, passes=each.passes) for each in ingress),
-        Rule(EVERYTHING, EVERYTHING, ANY_SERVICE, True),
-    )
-    return tuple(dict.fromkeys(rule for rule in every if rule is not None))
+    """The shorter of the two lists that decide the same; equal rules are there once, where first.
+
+    One is egress with what it meets of ingress, then ingress, the other one its mirror image. Raises TooLong where both
+    are too long.
+    """
+    try:
+        outward = once(_list(egress, ingress, own))
+    except TooLong:
+        return once(_mirrored(_list(ingress, egress, own)))
+    if not egress or not ingress:
+        return outward
+    with suppress(TooLong):
+        inward = once(_mirrored(_list(ingress, egress, own)))
+        return min(outward, inward, key=len)
+    return outward
+
+
+def _mirrored(rules: Iterable[Rule | None]) -> Iterator[Rule | None]:
+    for each in rules:
+        yield None if each is None else Rule(each.target, each.source, each.service, each.passes)
+
+
+def _list(leading: Head, other: Head, own: OwnEndpoint) -> Iterator[Rule | None]:
+    """All rules, as if the leading direction were egress: the leading head, with what it meets, and the other one."""
+    yield from _led(leading, other, own)
+    for each in other:
+        yield _rule(each.peer.endpoint, own(each.own), each.service, passes=each.passes)
+    yield Rule(EVERYTHING, EVERYTHING, ANY_SERVICE, True)
 
 
 def _rule(source: Endpoint | None, target: Endpoint | None, service: Service, *, passes: bool) -> Rule | None:
     return None if source is None or target is None else Rule(source, target, service, passes)
 
 
-def _outward(egress: Head, ingress: Head, own: OwnEndpoint) -> Iterator[Rule | None]:
+def _led(leading: Head, other: Head, own: OwnEndpoint) -> Iterator[Rule | None]:
     """Decisions of a run do the same, so inside a run of either head no order means anything."""
-    inward, runs = _runs(tuple(each for each in ingress if each.peer.here is not None)), _runs(egress)
+    parts, runs = _runs(tuple(each for each in other if each.peer.here is not None)), _runs(leading)
     for place, run in enumerate(runs):
         if run[0].passes:
-            for number, part in enumerate(inward):
-                is_last = number == len(inward) - 1 and not part[0].passes
+            for number, part in enumerate(parts):
+                is_last = number == len(parts) - 1 and not part[0].passes
                 yield from _meetings(run, part, runs[place + 1 : place + 2] if is_last else [], own)
         for each in run:
             yield _rule(own(each.own), each.peer.endpoint, each.service, passes=each.passes)
 
 
 def _meetings(
-    outward: list[Decision], inward: list[Decision], behind: list[list[Decision]], own: OwnEndpoint
+    run: list[Decision], part: list[Decision], behind: list[list[Decision]], own: OwnEndpoint
 ) -> Iterator[Rule | None]:
-    """What ingress says of flows that egress passes; `behind` is the run that follows, where ingress denies at last."""
-    for out in outward:
-        if out.peer.here is None:
+    """What the other head says of flows that the leading one passes.
+
+    `behind` is the leading run that follows, where the other head denies at last.
+    """
+    for one in run:
+        if one.peer.here is None:
             continue
-        inside = () if out.peer.inside and _is_denied(out, behind) else out.peer.inside
-        for into in inward:
-            assert into.peer.here is not None
-            source, target = both(out.own, into.peer.here), both(into.own, out.peer.here)
-            service = meet(out.service, into.service)
+        inside = () if one.peer.inside and _is_denied(one, behind) else one.peer.inside
+        for other in part:
+            assert other.peer.here is not None
+            source, target = both(one.own, other.peer.here), both(other.own, one.peer.here)
+            service = meet(one.service, other.service)
             if source is not None and target is not None and service is not None:
-                ends = own(source, into.peer.inside), own(target, inside)
-                yield _rule(*ends, service, passes=into.passes)
+                ends = own(source, other.peer.inside), own(target, inside)
+                yield _rule(*ends, service, passes=other.passes)
 
 
-def _is_denied(out: Decision, behind: list[list[Decision]]) -> bool:
+def _is_denied(one: Decision, behind: list[list[Decision]]) -> bool:
     """Whether the run behind denies to everyone what this one passes to some.
 
-    Then a last denial of ingress need not ask which of its pods are in a block: a pod whose address nobody knows yet
-    must not be open for that. What else it denies, the run behind would.
+    Then a last denial of the other head need not ask which of its pods are in a block: a pod whose address nobody
+    knows yet must not be open for that. What else it denies, the run behind would.
     """
-    return any(wide.peer == ANYONE and covers(wide, out) for run in behind for wide in run)
+    return any(wide.peer == ANYONE and covers(wide, one) for run in behind for wide in run)
 
 
 def _runs(head: Head) -> list[list[Decision]]:
