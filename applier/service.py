@@ -26,7 +26,7 @@ from applier.reconciler import Reconciler
 from applier.settings import ApplierSettings
 from applier.subnets import Subnets
 from applier.trunks import Trunks
-from applier.unobserved import look_again
+from applier.unobserved import look_again_beside
 from applier.vlan_tags import VlanTags
 from applier.worker import Worker
 from applier.writer import OwnerMark, Writer
@@ -94,6 +94,7 @@ class Applier:
         try:
             self._await_store()
             if not self._stop.is_set():
+                look_again_beside(self._engine, cluster=self._settings.cluster.name)
                 self._audits.start()
                 self._reconciler.run()
         finally:
@@ -115,9 +116,7 @@ class Applier:
             if self._stop.is_set():
                 return
             try:
-                require_current(self._engine)
-                look_again(self._engine, cluster=self._settings.cluster.name)
-                return
+                return require_current(self._engine)
             except (StoreUnavailable, StoreMismatch) as error:
                 if isinstance(error, StoreMismatch):
                     deadline = deadline or time.monotonic() + migration

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import threading
 
 from sqlalchemy import Engine, text
 
+from schemas.errors import ContrailKubeError
 from schemas.store.engine import store_errors
 
 logger = logging.getLogger(__name__)
@@ -27,3 +29,15 @@ def look_again(engine: Engine, *, cluster: str) -> int:
     if count:
         logger.info("addresses to be read back, which an earlier version did not count=%d", count)
     return count
+
+
+def look_again_beside(engine: Engine, *, cluster: str) -> None:
+    """The same in a thread of its own: work does not wait for it, and the next start does it if this one cannot."""
+
+    def look() -> None:
+        try:
+            look_again(engine, cluster=cluster)
+        except ContrailKubeError as error:
+            logger.warning("left to the next start: %s", error)
+
+    threading.Thread(target=look, name="unobserved", daemon=True).start()
