@@ -55,13 +55,16 @@ _APPLIED = (
         "Contrail lacks what it names",
     ),
 )
+CANNOT_BE_SERVED, CANNOT_BE_READ, HELD = "CannotBeServed", "CannotBeRead", "StatusHeldByAnother"
+WAITING, REFUSED = "Waiting", "Refused"
+_OTHERS = (CANNOT_BE_SERVED, CANNOT_BE_READ, HELD, WAITING, REFUSED)
 _WAITS = re.compile(r"waits |still needed by |objects that need each other|not deleted yet")
 _RANK = {"dead": 0, "failed": 1, "blocked": 2}
 
 
 def unread(resource: str, uid: str, error_class: str, error: str) -> Problem:
     """The problem that a dead letter tells of."""
-    reason = "CannotBeServed" if error_class in ("TranslationError", "ModelError") else "CannotBeRead"
+    reason = CANNOT_BE_SERVED if error_class in ("TranslationError", "ModelError") else CANNOT_BE_READ
     return Problem(resource, reason, f"{error}; what was there before stays", "Translate", uid)
 
 
@@ -82,7 +85,7 @@ def noticed(resource: str, reason: str, messages: Iterable[str], *, normal: bool
 def held(resource: str, uid: str, who: str) -> Problem:
     """Another controller writes the status."""
     words = f"its addresses are not written into status.loadBalancer, because another controller does: {who}"
-    return Problem(resource, "StatusHeldByAnother", words, "Announce", uid)
+    return Problem(resource, HELD, words, "Announce", uid)
 
 
 def note_of(message: str) -> str:
@@ -97,7 +100,7 @@ def _named(text: str, *, waits: bool) -> tuple[str, str]:
     for reason, form, words in _APPLIED:
         if re.search(form, text):
             return reason, words
-    return ("Waiting", "waits for something else in Contrail") if waits else ("Refused", "Contrail refuses it")
+    return (WAITING, "waits for something else in Contrail") if waits else (REFUSED, "Contrail refuses it")
 
 
 def about_services(problems: Iterable[Problem], service_of: Mapping[str, str]) -> dict[tuple[str, str], Problem]:
@@ -109,3 +112,8 @@ def about_services(problems: Iterable[Problem], service_of: Mapping[str, str]) -
             each = Problem(key, each.reason, each.message, each.action, "", each.normal, each.waits)
         found.setdefault((key, each.reason), each)
     return found
+
+
+def reasons() -> frozenset[str]:
+    """Every reason of a problem, but for those of notices."""
+    return frozenset({*(reason for reason, _, _ in _APPLIED), *_OTHERS})
