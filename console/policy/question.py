@@ -43,8 +43,8 @@ class Inquiry:
     def test(self, source: str, target: str, asked: str) -> list[Reply]:
         """One reply for each family in which both ends have an address; raises SettingsError."""
         sources, targets = ends(source, "--from", self.picture), ends(target, "--to", self.picture)
-        if source == target:
-            raise SettingsError(f"--from and --to are both {source!r}: what a pod says to itself never leaves it")
+        if source == target or (sources[0].pod is not None and sources[0].pod == targets[0].pod):
+            raise SettingsError(f"--from {source} and --to {target} are one: what a pod says to itself never leaves it")
         if sources[0].pod is None and targets[0].pod is None:
             raise SettingsError(f"neither {source!r} nor {target!r} is a pod's: policies are about pods")
         wanted = port(asked, targets[0].pod)

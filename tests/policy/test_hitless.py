@@ -104,7 +104,7 @@ BY_MEMBERSHIP = policy(policy(shop(), "shop/a", HAS_TIER, ingress=()), "shop/b",
 
 def relabelled(cluster: Cluster, **labels: str) -> Cluster:
     """With other labels of shop/web."""
-    return pod(cluster, "shop/web", ContainerPort(port=80, name="http"), number=1, **labels)
+    return pod(cluster, "shop/web", ContainerPort(port=80, name="http"), number=1, host=False, **labels)
 
 
 @pytest.mark.parametrize("seed", range(3))

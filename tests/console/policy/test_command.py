@@ -67,6 +67,7 @@ def test_addresses_and_json(shop: Path) -> None:
         ("shops/web", "shop/db", "80", "namespace 'shops' is not known; known are monitoring, shop"),
         ("web", "shop/db", "80", "accepted are namespace/pod and an address"),
         ("shop/web", "shop/web", "80", "never leaves it"),
+        ("monitoring/probe", "10.32.0.200", "80", "never leaves it"),
         ("203.0.113.7", "203.0.113.8", "80", "policies are about pods"),
         ("2001:db8::1", "shop/db", "80", "no addresses of one family"),
         ("shop/web", "shop/db", "http", "shop/db has no TCP port of that name; it has sql (5432/TCP)"),
