@@ -140,6 +140,14 @@ def test_behind_a_public_address_are_the_members_of_one_mapping() -> None:
     check(state, fewer, (*pods, service), there=THERE, follow=False)
 
 
+def test_while_all_members_end_their_mapping_counts() -> None:
+    ending = endpoint("b", ready=False, terminating=True)
+    slices = (endpoints("cart-1", endpoint("a", ready=False), port=8080), endpoints("cart-2", ending, port=9090))
+    state = (*shop("a", "b"), balancer(NAMED, load_balancer_ip="203.0.113.7"), *slices)
+    assert public(state) == {"public 203.0.113.7": ["b"]}
+    check(state, state[:-1], there=THERE, follow=False)
+
+
 def test_the_address_outlives_its_slices_and_changes_of_ports() -> None:
     history, contrail = History(), FollowingContrail(*THERE)
     for state in (

@@ -19,7 +19,7 @@ FAMILY = {"IPv4": "v4", "IPv6": "v6"}
 
 
 def most_shared(service: Resource, view: View, *, family: str = "") -> Ports:
-    """The mapping that most endpoints share, of one family or all.
+    """The mapping that most endpoints share, of one family or all: of the ready ones, else of those that still serve.
 
     Only where a slice has a say in it, all slices are looked at.
     """
@@ -27,9 +27,11 @@ def most_shared(service: Resource, view: View, *, family: str = "") -> Ports:
     if is_fixed(record):
         return resolve(record)
     families = (family,) if family else tuple(FAMILY.values())
-    found: Counter[Ports] = Counter()
+    ready, ending = Counter[Ports](), Counter[Ports]()
     for each in view.list("EndpointSlice", service.namespace):
         slice_ = cast(EndpointSliceRecord, each.body)
         if slice_.service == service.name and FAMILY.get(slice_.address_type) in families:
-            found[resolve(record, slice_.ports)] += sum(endpoint.ready for endpoint in slice_.endpoints)
-    return min(found, key=lambda ports: (-found[ports], ports.resolved), default=resolve(record))
+            ports = resolve(record, slice_.ports)
+            ready[ports] += sum(each.ready or record.publish_not_ready for each in slice_.endpoints)
+            ending[ports] += sum(each.serving and each.terminating for each in slice_.endpoints)
+    return min(ready, key=lambda ports: (-ready[ports], -ending[ports], ports.resolved), default=resolve(record))
