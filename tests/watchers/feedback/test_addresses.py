@@ -107,7 +107,7 @@ def test_an_apply_names_the_field_the_uid_and_nothing_else() -> None:
     assert Subject.of("Namespace//shop").path == "/api/v1/namespaces/shop"
 
 
-def test_whoever_undoes_what_is_written_does_not_make_us_write_for_ever() -> None:
+def test_case_62_whoever_undoes_what_is_written_does_not_make_us_write_for_ever() -> None:
     writer, now = Counting(), 0.0
     announcing = Announcing(
         Undone(),  # type: ignore[arg-type]

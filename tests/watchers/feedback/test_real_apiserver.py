@@ -219,7 +219,7 @@ def test_an_annotation_that_cannot_be_read_is_an_event_on_its_pod_until_it_is_me
     assert len(scene.events()) == 2, "each is told once"
 
 
-def test_what_contrail_refuses_is_an_event_with_its_reason_and_told_once_by_all_restarts(scene: Scene) -> None:
+def test_case_79_what_contrail_refuses_is_an_event_with_its_reason_told_once_by_all_restarts(scene: Scene) -> None:
     scene.pod("web-0")
     scene.apply()
     scene.stuck(
