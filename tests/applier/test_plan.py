@@ -203,3 +203,28 @@ def test_what_must_stand_first_and_goes_itself_keeps_both_where_they_are() -> No
     found = plan([row("fip"), row("rule", absent=True, applied=1)], _strict("fip>rule"))
     assert reasons(found)["fip"] == "waits for virtual-machine rule, which is not wanted any more"
     assert reasons(found)["rule"] == "still needed by virtual-machine fip"
+
+
+def tagging(name: str, *, absent: bool = False, applied: int | None = None) -> Row:
+    body = {"owner": {"uuid": "vmi"}, "target": {"type": "tag", "uuid": "tag"}}
+    return Row(name, 0, "link", "virtual-machine-interface:a:b:tag:t", body, 1, absent, applied_generation=applied)
+
+
+def test_rules_and_tags_go_after_the_writes_that_may_let_go_of_them() -> None:
+    policy = row("policy", applied=1, type_="firewall-policy")
+    interface = row("vmi", applied=1, type_="virtual-machine-interface")
+    going = [
+        row("rule", absent=True, applied=1, type_="firewall-rule"),
+        row("tag", absent=True, applied=1, type_="tag"),
+    ]
+    assert order(plan([*going, policy, interface]))[:2] in (["policy", "vmi"], ["vmi", "policy"])
+    leaving = row("policy", absent=True, applied=1, type_="firewall-policy")
+    assert order(plan([going[0], leaving])) == ["policy", "rule"]
+
+
+def test_membership_tags_come_before_the_policy_and_go_after_it() -> None:
+    policy = row("policy", applied=1, type_="firewall-policy")
+    assert order(plan([policy, tagging("joins")])) == ["joins", "policy"]
+    assert order(plan([tagging("a-leaves", absent=True, applied=1), policy])) == ["policy", "a-leaves"]
+    gone = row("policy", absent=True, applied=1, type_="firewall-policy")
+    assert order(plan([tagging("a-leaves", absent=True, applied=1), gone])) == ["policy", "a-leaves"]
