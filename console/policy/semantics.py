@@ -182,7 +182,8 @@ def _is_admin_peer(picture: Picture, wanted: AdminPeer, peer: End) -> bool:
     if wanted.pods is not None:
         return peer.pod is not None and _is_subject(picture, wanted.pods, peer.pod)
     if wanted.nodes is not None:
-        return bool(peer.node) and selects(wanted.nodes, picture.nodes[peer.node].labels)
+        nodes = [each for each in picture.nodes.values() if selects(wanted.nodes, each.labels)]
+        return any(peer.address in each.ip_addresses() for each in nodes)
     return any(_inside(peer.address, each) for each in wanted.networks)
 
 

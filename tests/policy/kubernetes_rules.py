@@ -190,8 +190,9 @@ class KubernetesRules:
             pod = self._pods.get(peer.pod)
             return pod is not None and self._is_subject(wanted.pods, pod)
         if wanted.nodes is not None:
-            node = self._cluster.resources.get(("Node", "", peer.node))
-            return isinstance(node, NodeRecord) and selects(wanted.nodes, node.labels)
+            nodes = [each for each in self._cluster.of("Node").values() if isinstance(each, NodeRecord)]
+            chosen = [each for each in nodes if selects(wanted.nodes, each.labels)]
+            return any(peer.address in each.ip_addresses() for each in chosen)  # whoever else has it as well
         return any(inside(peer.address, each) for each in wanted.networks)
 
     def _on_admin_ports(self, rule: AdminRule, target: Spot) -> Callable[[Port], bool]:
