@@ -6,11 +6,10 @@ at once are a group of addresses, where those cover some of the cluster's pods a
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import cast
 
-from schemas.records import IpBlock, LabelSelector, NamespaceRecord, PodRecord
+from schemas.records import LabelSelector, NamespaceRecord, PodRecord
 from translator.policy import blocks
 from translator.policy.census import Census
 from translator.policy.model import EVERYTHING, NODES, Endpoint, Peer, both
@@ -27,7 +26,7 @@ def can_meet(one: Peer, other: Peer) -> bool:
     if first.tags and second.tags:
         return _all_of(first.tags, second.tags) is not None
     if first.prefixes and second.prefixes:
-        return bool(_common(first.prefixes, second.prefixes))
+        return bool(blocks.common(first.prefixes, second.prefixes))
     return not ((first.tags and second.nodes) or (second.tags and first.nodes))
 
 
@@ -37,7 +36,7 @@ def peer_of_both(one: Peer, other: Peer, census: Census) -> Peer | None:
     here = None if one.here is None or other.here is None else both(one.here, other.here)
     if endpoint is None:
         return None
-    inside = _common(one.inside, other.inside) if one.inside and other.inside else one.inside or other.inside
+    inside = blocks.common(one.inside, other.inside) if one.inside and other.inside else one.inside or other.inside
     return Peer(endpoint, here if inside or not (one.inside or other.inside) else None, inside)
 
 
@@ -50,7 +49,7 @@ def _endpoint(one: Endpoint, other: Endpoint, census: Census) -> Endpoint | None
     if one.tags or other.tags:
         with_tags, rest = (one, other) if one.tags else (other, one)
         return None if rest == NODES else _inside(with_tags, rest.prefixes, census)
-    common = _common(*(census.nodes(_EVERY) if each == NODES else each.prefixes for each in (one, other)))
+    common = blocks.common(*(census.nodes(_EVERY) if each == NODES else each.prefixes for each in (one, other)))
     return Endpoint(prefixes=common) if common else None
 
 
@@ -59,13 +58,6 @@ def _all_of(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...] | N
     every = {*one, *other}
     keys = [text.partition("=")[0] for text in every if "=" in text]
     return tuple(sorted(every)) if len(keys) == len(set(keys)) else None
-
-
-def _common(one: Sequence[str], other: Sequence[str]) -> tuple[str, ...]:
-    """The addresses in both, as prefixes."""
-    pairs = [(ipaddress.ip_network(a), ipaddress.ip_network(b)) for a in one for b in other]
-    meeting = [max(a, b, key=lambda each: each.prefixlen) for a, b in pairs if a.version == b.version and a.overlaps(b)]
-    return blocks.prefixes(IpBlock(cidr=str(each)) for each in meeting)
 
 
 def _inside(end: Endpoint, cidrs: tuple[str, ...], census: Census) -> Endpoint | None:
