@@ -14,6 +14,17 @@ Found = Mapping[Key, Resource | None]
 """Loaded resources by key; None: looked for and not there."""
 Listed = Mapping[Key, tuple[Resource, ...]]
 """Loaded lists by list key, each ordered by namespace and name."""
+_LONGEST_NAME = 253
+"""Characters of a name in Kubernetes."""
+
+
+def can_be(name: str) -> bool:
+    """Whether a resource can have this name.
+
+    What names another one (an owner, an endpoint's pod, a class) is often not checked by Kubernetes: it may be as long
+    as an annotation, and what it names is a key of the store.
+    """
+    return len(name) <= _LONGEST_NAME and "/" not in name and name != "*"
 
 
 class NotLoaded(Exception):
@@ -37,6 +48,8 @@ class View:
 
     def get(self, kind: str, namespace: str, name: str) -> Resource | None:
         """One resource, None if the log has not told of it (or of its deletion)."""
+        if not can_be(name):
+            return None
         key = key_of(kind, namespace, name)
         self.reads.add(key)
         if key not in self._found:
@@ -45,11 +58,12 @@ class View:
 
     def get_all(self, names: Iterable[tuple[str, str, str]]) -> list[Resource | None]:
         """Many resources by (kind, namespace, name), in that order; loaded together."""
-        keys = [key_of(*name) for name in names]
-        self.reads.update(keys)
-        if missing := frozenset(key for key in keys if key not in self._found):
+        keys = [key_of(*name) if can_be(name[-1]) else None for name in names]
+        asked = {key for key in keys if key is not None}
+        self.reads |= asked
+        if missing := frozenset(key for key in asked if key not in self._found):
             raise NotLoaded(missing)
-        return [self._found[key] for key in keys]
+        return [None if key is None else self._found[key] for key in keys]
 
     def list(self, kind: str, namespace: str | None = None) -> tuple[Resource, ...]:
         """All resources of a kind, of one namespace or (None) of all, ordered by namespace and name."""

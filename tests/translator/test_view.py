@@ -31,6 +31,14 @@ def test_what_is_not_loaded_is_asked_for_and_recorded() -> None:
     assert "Pod/*/*" in view.reads and "Pod/shop/web" in view.reads
 
 
+@pytest.mark.parametrize("name", ["n" * 254, "a/b", "*"])
+def test_a_name_that_nothing_can_have_is_answered_without_a_question(name: str) -> None:
+    view = View(SETTINGS, {"Node//n1": NODE}, {})  # type: ignore[dict-item]
+    assert view.get("Node", "", name) is None
+    assert view.get_all([("Node", "", name), ("Node", "", "n1")]) == [None, NODE]
+    assert view.reads == {"Node//n1"}
+
+
 def test_a_resource_changes_the_lists_it_is_in() -> None:
     assert list_keys(resource("Pod", "shop", "web").key) == ("Pod/shop/*", "Pod/*/*")
     assert list_keys(NODE.key) == ("Node//*", "Node/*/*")

@@ -32,6 +32,8 @@ NETWORK_KEYS = ("domain", "project", "name")
 POOL_KEYS = ("domain", "project", "network", "name")
 _FAMILIES = ("v4", "v6")
 _FLAGS = {"true": True, "false": False}
+_LONGEST_PART = 253
+"""Characters of a part of a name: what Kubernetes has for names, as they become keys of the store."""
 
 
 def flag(label: str, annotations: Mapping[str, str], key: str) -> bool | None:
@@ -88,7 +90,7 @@ def mapping(label: str, key: str, text: str, required: Sequence[str], optional: 
             return given
     shape = ", ".join(f'"{name}": "…"' for name in required)
     more = f" and perhaps {', '.join(optional)}" if optional else ""
-    raise unaccepted(label, key, text, f"{{{shape}}}{more}, none of them empty or with a ':'")
+    raise unaccepted(label, key, text, f"{{{shape}}}{more}, each of 1 to {_LONGEST_PART} characters without a ':'")
 
 
 def unaccepted(label: str, key: str, text: str, accepted: str) -> TranslationError:
@@ -105,7 +107,7 @@ def _name(label: str, annotations: Mapping[str, str], key: str, keys: Sequence[s
 
 
 def _is_part(text: str) -> bool:
-    return bool(text.strip()) and ":" not in text
+    return bool(text.strip()) and ":" not in text and len(text) <= _LONGEST_PART
 
 
 @lru_cache(maxsize=1024)
