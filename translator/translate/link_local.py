@@ -20,6 +20,7 @@ import ipaddress
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import takewhile
 from typing import cast
 
 import msgspec
@@ -111,12 +112,11 @@ def _addresses(service: Resource, namespace: Resource, view: View) -> list[str]:
 def _is_first(slice_: Resource, service: Resource, namespace: Resource, view: View) -> bool:
     """Whether no slice before this one, which has ports and back-ends that are no pods, has both, too."""
     served = cast(ServiceRecord, service.body)
-    for each, group in _in_use(service, view):
-        if each.key == slice_.key:
-            break
-        view.get_all(_pods_of(group, namespace))
-        leads = resolve(served, cast(EndpointSliceRecord, each.body).ports).mappings
-        if leads and any(_is_elsewhere(e, namespace, view) for e in group):
+    before = takewhile(lambda pair: pair[0].key != slice_.key, _in_use(service, view))
+    leading = [group for each, group in before if resolve(served, cast(EndpointSliceRecord, each.body).ports).mappings]
+    for groups in (leading[:1], leading):  # mostly the first one says it, and all others' pods need not be loaded
+        view.get_all([pod for group in groups for pod in _pods_of(group, namespace)])
+        if any(_is_elsewhere(each, namespace, view) for group in groups for each in group):
             return False
     return True
 
