@@ -290,7 +290,7 @@ def _pod(number: int, labels: dict[str, str], ports: tuple[ContainerPort, ...], 
 
 def _node(number: int, zone: str, last: int) -> NodeRecord:
     """The node at one of two addresses, of which one is outside at other times, and at one of the other family."""
-    internal = f"192.168.0.{number}" if last else "203.0.113.7"
+    internal = f"192.168.0.{number}" if last else f"203.0.113.{6 + number}"
     held = (NodeAddress("Hostname", f"m{number}"), NodeAddress("InternalIP", internal))
     return NodeRecord(labels={"zone": zone}, addresses=(*held, NodeAddress("ExternalIP", f"2001:db8:1::{number}")))
 
