@@ -25,7 +25,7 @@ from schemas.records import (
     PolicyPeer,
     PolicyPort,
 )
-from translator.policy import ports
+from translator.policy import ports, room, size
 from translator.policy.census import Census, together
 from translator.policy.model import NODES, Endpoint, Peer, Service, Tags, both
 from translator.policy.peers import named_peers, peers
@@ -60,14 +60,19 @@ class Concern(msgspec.Struct, frozen=True, gc=False):
     behind: tuple[_Record, ...] = ()
 
     @property
+    def all(self) -> tuple[_Record, ...]:
+        """All of them."""
+        return (*self.before, *self.behind)
+
+    @property
     def outward(self) -> bool:
         """Whether they say anything of egress."""
-        return any(each.egress for each in (*self.before, *self.behind))
+        return any(each.egress for each in self.all)
 
     @property
     def inward(self) -> bool:
         """Whether they say anything of ingress."""
-        return any(each.ingress for each in (*self.before, *self.behind))
+        return any(each.ingress for each in self.all)
 
 
 def concern(namespace: Resource, view: View) -> Concern:
@@ -118,8 +123,13 @@ def outward(records: Sequence[_Record], census: Census, place: Place, *, paired:
 
 
 def require_well_formed(event: ChangeEvent) -> None:
-    """Raise TranslationError for peers by domain name, which nothing in Contrail's firewall could hold."""
+    """Raise TranslationError for peers by domain name, which Contrail's firewall knows nothing of, and for too much."""
     record = cast(_Record, event.body)
+    if (number := size.of_admin(record)) > room.MOST:
+        raise TranslationError(
+            f"{event.kind} {event.name}: spec makes {number} rules for each namespace, pods by peers by ports; "
+            f"accepted are {room.MOST} of all policies of a namespace, because Contrail's API takes no more at once"
+        )
     for number, rule in enumerate(record.egress):
         if names := [name for peer in rule.peers for name in peer.domain_names]:
             raise TranslationError(

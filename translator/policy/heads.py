@@ -27,6 +27,7 @@ from translator.policy.model import (
 )
 from translator.policy.peers import named_peers, peers
 from translator.policy.place import Place
+from translator.policy.room import once
 from translator.resource import Resource
 
 NODES_PASS = Decision(NO_TAGS, Peer(NODES), ANY_SERVICE, True)
@@ -73,7 +74,7 @@ def _outward_head(parts: Sequence[_Part], before: Steps, behind: Steps, census: 
 
 
 def _passes(parts: Sequence[_Part]) -> Head:
-    return tuple(dict.fromkeys(each for allowed, _ in parts for each in allowed))
+    return once(each for allowed, _ in parts for each in allowed)
 
 
 def _denials(parts: Sequence[_Part]) -> Head:

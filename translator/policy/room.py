@@ -1,7 +1,7 @@
-"""How many rules the list of a namespace may have (pure).
+"""How many rules the list of a namespace may have, and how many prefixes a group of addresses (pure).
 
-The list is one write of a firewall-policy, so that an update is whole. Contrail's API takes bodies of 1,024,000 bytes,
-unless it is set up otherwise (max_request_size), and a reference to a rule is up to 245 bytes of them.
+Either is one write, so that an update is whole. Contrail's API takes bodies of 1,024,000 bytes, unless it is set up
+otherwise (max_request_size); a reference to a rule is up to 245 bytes of them, a prefix up to 85.
 """
 
 from __future__ import annotations
@@ -12,7 +12,11 @@ from typing import TypeVar
 T = TypeVar("T")
 
 MOST = 4000
-"""Rules of one list, and decisions of which one is made."""
+"""Rules of one list, and decisions of one direction."""
+MOST_PREFIXES = 12_000
+"""Prefixes of one group."""
+MOST_SAID = 10 * MOST
+"""Decisions of all policies that concern a namespace, as written: many may say the same."""
 
 
 class TooLong(Exception):

@@ -8,16 +8,18 @@ in the tier would take from what is behind is left out instead.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from translator.policy.admin import ALLOW, PASS, Step
 from translator.policy.census import Census
 from translator.policy.meeting import can_meet, peer_of_both
 from translator.policy.model import Decision, Head, both, meet
+from translator.policy.room import once
 
 
 def before(steps: Sequence[Step], behind: Head, census: Census) -> Head:
-    """The head of the steps with `behind` behind them."""
-    return tuple(dict.fromkeys((*_decisions(steps, behind, census), *behind)))
+    """The head of the steps with `behind` behind them; raises TooLong."""
+    return once(chain(_decisions(steps, behind, census), behind))
 
 
 def as_decisions(steps: Sequence[Step]) -> Head:

@@ -12,6 +12,7 @@ from typing import cast
 from schemas.errors import TranslationError
 from schemas.events import ChangeEvent
 from schemas.records import IpBlock, LabelSelector, NetworkPolicyRecord, PolicyPeer, PolicyPort, PolicyRule
+from translator.policy import blocks, room, size
 
 _PROTOCOLS = ("TCP", "UDP", "SCTP")
 _WITH_VALUES = {"In": True, "NotIn": True, "Exists": False, "DoesNotExist": False}
@@ -31,6 +32,9 @@ def require_well_formed(event: ChangeEvent) -> None:
         for field, peers, rules in (("ingress", "from", record.ingress), ("egress", "to", record.egress)):
             for number, rule in enumerate(rules):
                 _rule(f"spec.{field}[{number}]", peers, rule)
+                _room(f"spec.{field}[{number}]", size.of_rule(record.pod_selector, rule))
+                _prefixes_left(f"spec.{field}[{number}].{peers}", rule)
+        _room("spec", size.of_policy(record))
     except _Wrong as wrong:
         raise TranslationError(f"{event.kind} {event.namespace}/{event.name}: {wrong}") from None
 
@@ -40,6 +44,23 @@ def _rule(field: str, peers: str, rule: PolicyRule) -> None:
         _peer(f"{field}.{peers}[{number}]", peer)
     for number, port in enumerate(rule.ports):
         _port(f"{field}.ports[{number}]", port)
+
+
+def _room(field: str, number: int) -> None:
+    if number > room.MOST:
+        raise _Wrong(
+            f"{field} makes {number} rules, pods by peers by ports; accepted are {room.MOST} of all policies of a "
+            "namespace, because Contrail's API takes no more at once"
+        )
+
+
+def _prefixes_left(field: str, rule: PolicyRule) -> None:
+    number = len(blocks.prefixes(each.ip_block for each in rule.peers if each.ip_block is not None))
+    if number > room.MOST_PREFIXES:
+        raise _Wrong(
+            f"{field} has blocks that are {number} prefixes without their exceptions; accepted are "
+            f"{room.MOST_PREFIXES}, because Contrail's API takes no more at once"
+        )
 
 
 def _peer(field: str, peer: PolicyPeer) -> None:

@@ -4,11 +4,27 @@ from __future__ import annotations
 
 import pytest
 
-from schemas.records import LabelSelector, NetworkPolicyRecord, PolicyRule
-from tests.policy.building import ALL, labelled, pods, port, rule, shop
+from schemas.errors import TranslationError
+from schemas.events import Op
+from schemas.records import (
+    AdminNetworkPolicyRecord,
+    AdminPeer,
+    AdminPods,
+    AdminPort,
+    AdminRule,
+    LabelSelector,
+    NetworkPolicyRecord,
+    PolicyRule,
+    Record,
+)
+from tests.policy.building import ALL, block, expressed, labelled, pods, port, rule, shop
 from tests.policy.cluster import Cluster
 from tests.policy.holding import store_of
+from tests.policy.truth import firewall_of, require_equal
+from tests.translator.facts import event
 from tests.translator.states import History
+from translator.policy import room
+from translator.translate.registry import require_well_formed
 
 
 def both(
@@ -46,3 +62,68 @@ def in_a_row(number: int) -> list[NetworkPolicyRecord]:
 def test_rules_of_many_policies_in_one_namespace_grow_with_their_number(extra: list[NetworkPolicyRecord]) -> None:
     found = [rules(store_of(told([*extra, *in_a_row(number)]))) for number in (20, 40)]
     assert 0 < found[1] < 2.1 * found[0] and found[1] <= 6 * 40
+
+
+MANY = expressed(("app", "In", tuple(f"a{number}" for number in range(32))))
+TWENTY = tuple(port(1000 + number) for number in range(20))
+FIFTY = tuple(pods(labelled(n=str(number))) for number in range(50))
+
+
+def refusal(kind: str, record: Record) -> str:
+    space = "shop" if kind == "NetworkPolicy" else ""
+    with pytest.raises(TranslationError) as refused:
+        require_well_formed(event(Op.UPSERT, kind, space, "huge", 1, record))
+    return str(refused.value)
+
+
+def test_a_policy_of_too_many_pods_peers_and_ports_is_refused_before_anything_is_made_of_it() -> None:
+    said = refusal("NetworkPolicy", both(MANY, (), (rule(), rule(*FIFTY, ports=TWENTY))))
+    assert "NetworkPolicy shop/huge: spec.egress[1] makes 32000 rules" in said and f"accepted are {room.MOST}" in said
+    said = refusal("NetworkPolicy", both(ALL, (), tuple(rule(*FIFTY, ports=TWENTY) for _ in range(5))))
+    assert "NetworkPolicy shop/huge: spec makes 5000 rules" in said
+
+
+def test_a_block_of_too_many_exceptions_is_refused() -> None:
+    holes = tuple(f"10.{number // 250}.{number % 250}.7/32" for number in range(2000))
+    said = refusal("NetworkPolicy", both(ALL, (rule(block("10.0.0.0/8", *holes)),), ()))
+    assert "shop/huge: spec.ingress[0].from has blocks that are" in said and f"are {room.MOST_PREFIXES}" in said
+
+
+def test_an_administrators_policy_that_is_too_large_is_refused() -> None:
+    peers = tuple(AdminPeer(pods=AdminPods(pod_selector=labelled(n=str(number)))) for number in range(100))
+    numbers = tuple(AdminPort(protocol="TCP", port=1 + number) for number in range(41))
+    record = AdminNetworkPolicyRecord(ingress=(AdminRule(action="Deny", peers=peers, ports=numbers),))
+    assert "AdminNetworkPolicy huge: spec makes 4100 rules for each namespace" in refusal("AdminNetworkPolicy", record)
+
+
+def become(history: History, cluster: Cluster) -> None:
+    """All changes in one batch."""
+    history.become(cluster.events(), squashed=True)
+    history.become(cluster.events())
+
+
+def open_both_ways(number: int) -> list[NetworkPolicyRecord]:
+    """Each app lets in and out whom it wants, by a port of its own: every one meets every other."""
+    return [
+        both(labelled(app=f"a{each}"), (rule(ports=(port(each + 1),)),), (rule(ports=(port(each + 1),)),))
+        for each in range(number)
+    ]
+
+
+def test_a_list_that_is_too_long_leaves_the_earlier_one_and_says_why_until_it_is_short_again() -> None:
+    before, after = told(open_both_ways(2)), told(open_both_ways(100))
+    history = store_of(before)
+    there = rules(history)
+    become(history, after)
+    (said,) = history.errors()
+    assert "Namespace shop: its 100 NetworkPolicies" in said and f"more than {room.MOST} firewall rules" in said
+    assert "The largest: p0 (2)" in said
+    assert rules(history) == there
+    become(history, told(open_both_ways(3)))
+    assert history.errors() == []
+    require_equal(told(open_both_ways(3)), firewall_of(history.backend.store))
+
+
+def test_what_many_policies_say_alike_is_no_more_than_one_says() -> None:
+    history = store_of(told([both(ALL, (rule(*FIFTY, ports=TWENTY),), ())] * 20))
+    assert history.errors() == [] and rules(history) == 1000 + 5
