@@ -16,6 +16,7 @@ from tests.translator.facts import SETTINGS, namespace, pod, service
 from tests.translator.services import HTTP, NAMED, cart, endpoint, endpoints, shop
 from tests.translator.states import History, State, check, check_leavers
 from tests.translator.test_services import said
+from translator.rounds import MAX_ROUNDS
 
 GLOBAL = "global-vrouter-config"
 HTTPS = ServicePort(port=443, target_port=6443, name="https")
@@ -116,6 +117,15 @@ def test_one_slice_alone_looks_at_all_pods_and_another_takes_over_by_one_write()
     writes = history.changes(lambda: history.become((*base, *pairs[1:])))
     assert [write for write in writes if write[1] == "entry"] == [("update", "entry")]
     assert told((*base, *pairs[1:]))[0] == {"10.96.20.7:80": "192.168.0.3,192.168.0.4,192.168.0.5,192.168.0.6:8080"}
+
+
+def test_any_number_of_slices_of_pods_may_come_before_the_first_other_back_end() -> None:
+    pods = tuple(pod(f"p{n}") for n in range(MAX_ROUNDS + 2))
+    slices = tuple(endpoints(f"a-{n:02}", each.name) for n, each in enumerate(pods))
+    history = History()
+    history.become((namespace(), cart(), *pods, *slices))
+    history.become((namespace(), cart(), *pods, *slices, endpoints("b", *at("203.0.113.1"))))
+    assert [reason for _, reason in history.notices()] == ["BackEndsLeftOut"]
 
 
 def test_a_slice_whose_ports_lead_nowhere_does_not_speak_for_the_others() -> None:
