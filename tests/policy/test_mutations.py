@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from schemas.records import IpBlock
 from tests.policy.exploring import notices
 from tests.policy.holding import holds
 from tests.policy.strategies import clusters
@@ -47,6 +48,10 @@ def _ports_not_compared(original: Any) -> Any:
 def _one_behind_the_other(original: Any) -> Any:
     """Without the product: what the first list says counts for both."""
     return lambda egress, ingress, *more: (*original(egress, (), *more)[:-1], *original((), ingress, *more))
+
+
+def _whole_blocks(original: Any) -> Any:
+    return lambda asked: original(IpBlock(cidr=each.cidr) for each in asked)
 
 
 def _last_port(original: Any) -> Any:
@@ -93,7 +98,7 @@ MUTATIONS: dict[str, tuple[Any, str, Callable[[Any], Any]]] = {
     "the last rule first": (compile, "rules_of", lambda original: lambda *heads: original(*heads)[::-1]),
     "endPort is ignored": (ports, "_service", _first_of_a_range),
     "the last port of a name": (ports, "number_of", _last_port),
-    "except is ignored": (blocks, "_remaining", lambda original: lambda cidr, excluded: original(cidr, ())),
+    "except is ignored": (blocks, "prefixes", _whole_blocks),
     "NotIn is ignored": (selectors, "selects", _no_not_in),
     "In means its last value": (selectors, "conjunctions", _only_the_last_value),
     "all namespaces are all addresses": (Place, "pods", _everyone),
