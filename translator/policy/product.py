@@ -13,6 +13,7 @@ from contextlib import suppress
 from itertools import groupby
 from typing import Protocol
 
+from translator.policy.candidates import Candidates
 from translator.policy.model import (
     ANY_SERVICE,
     ANYONE,
@@ -75,17 +76,18 @@ def _rule(source: Endpoint | None, target: Endpoint | None, service: Service, *,
 def _led(leading: Head, other: Head, own: OwnEndpoint) -> Iterator[Rule | None]:
     """Decisions of a run do the same, so inside a run of either head no order means anything."""
     parts, runs = _runs(tuple(each for each in other if each.peer.here is not None)), _runs(leading)
+    known = [Candidates(part) for part in parts]
     for place, run in enumerate(runs):
         if run[0].passes:
             for number, part in enumerate(parts):
                 is_last = number == len(parts) - 1 and not part[0].passes
-                yield from _meetings(run, part, runs[place + 1 : place + 2] if is_last else [], own)
+                yield from _meetings(run, known[number], runs[place + 1 : place + 2] if is_last else [], own)
         for each in run:
             yield _rule(own(each.own), each.peer.endpoint, each.service, passes=each.passes)
 
 
 def _meetings(
-    run: list[Decision], part: list[Decision], behind: list[list[Decision]], own: OwnEndpoint
+    run: list[Decision], part: Candidates, behind: list[list[Decision]], own: OwnEndpoint
 ) -> Iterator[Rule | None]:
     """What the other head says of flows that the leading one passes.
 
@@ -95,7 +97,7 @@ def _meetings(
         if one.peer.here is None:
             continue
         inside = () if one.peer.inside and _is_denied(one, behind) else one.peer.inside
-        for other in part:
+        for other in part.of(one):
             assert other.peer.here is not None
             source, target = both(one.own, other.peer.here), both(other.own, one.peer.here)
             service = meet(one.service, other.service)
