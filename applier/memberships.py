@@ -21,36 +21,41 @@ _OWNER_IS_THERE = """
             WHERE v.object_uuid = (l.body #>> '{owner,uuid}')::uuid AND v.applied_generation IS NOT NULL
               AND NOT o.absent)
 """
-PAIRS = f"""
-    desired_object p JOIN apply_state s ON s.object_uuid = p.uuid AND s.status NOT IN ('applied', 'dead')
-    JOIN apply_state t ON t.shard = s.shard AND t.status NOT IN ('applied', 'dead')
-    JOIN desired_object l ON l.uuid = t.object_uuid AND {_LINK} AND l.cluster = p.cluster AND l.namespace = p.namespace
-        AND (l.absent OR t.applied_generation IS NULL) AND {_OWNER_IS_THERE}
-    WHERE p.type = 'firewall-policy' AND (l.absent OR NOT p.absent)
-"""
-"""Policies `p` with state `s`, and membership links `l` with state `t`, of which one comes before the other."""
-
 _COLUMNS = """
     SELECT p.uuid::text, l.uuid::text, false, n.uuid::text, n.type, n.fq_name, n.absent,
            a.applied_generation IS NOT NULL AS in_place, false AS settled, a.next_attempt_at <= now() AS due
 """
 _MOST = 5000
+_IS_WANTED = "NOT l.absent AND t.applied_generation IS NULL AND t.status NOT IN ('applied', 'dead')"
+# From the policy by its rules to their membership tags, and back from these to the links: indexes all the way.
 LINKS_OF_POLICIES = text(f"""
     WITH pair AS MATERIALIZED (
-        SELECT p.uuid AS p, l.uuid AS l FROM {PAIRS} AND p.uuid = ANY(CAST(:uuids AS uuid[])) LIMIT {_MOST}
+        SELECT DISTINCT rules.from_uuid AS p, l.uuid AS l
+        FROM desired_edge rules
+        JOIN desired_edge ends ON ends.from_uuid = rules.to_uuid
+        JOIN desired_object tag ON tag.uuid = ends.to_uuid AND tag.type = 'tag'
+            AND starts_with(tag.fq_name, 'label=' || tag.cluster || '.sel.')
+        JOIN desired_edge members ON members.to_uuid = tag.uuid
+        JOIN desired_object l ON l.uuid = members.from_uuid AND {_LINK}
+        JOIN apply_state t ON t.object_uuid = l.uuid
+        WHERE rules.from_uuid = ANY(CAST(:uuids AS uuid[])) AND {_IS_WANTED} AND {_OWNER_IS_THERE} LIMIT {_MOST}
     )
     {_COLUMNS.replace("p.uuid", "pair.p").replace("l.uuid", "pair.l")}
     FROM pair JOIN desired_object n ON n.uuid = pair.l JOIN apply_state a ON a.object_uuid = n.uuid
 """)
+"""What is still to be tagged before these policies are written."""
 POLICIES_OF_LINKS = text(f"""
     WITH pair AS MATERIALIZED (
         SELECT p.uuid AS p, l.uuid AS l
-        FROM {PAIRS} AND l.absent AND l.uuid = ANY(CAST(:uuids AS uuid[])) LIMIT {_MOST}
+        FROM desired_object l
+        JOIN desired_object p ON p.cluster = l.cluster AND p.type = 'firewall-policy' AND p.namespace = l.namespace
+        JOIN apply_state s ON s.object_uuid = p.uuid AND s.status NOT IN ('applied', 'dead')
+        WHERE l.uuid = ANY(CAST(:uuids AS uuid[])) AND {_OWNER_IS_THERE} LIMIT {_MOST}
     )
     {_COLUMNS.replace("p.uuid", "pair.p").replace("l.uuid", "pair.l")}
     FROM pair JOIN desired_object n ON n.uuid = pair.p JOIN apply_state a ON a.object_uuid = n.uuid
 """)
-_IS_WANTED = "NOT l.absent AND t.applied_generation IS NULL AND t.status NOT IN ('applied', 'dead')"
+"""What is still to be written, or to go, before these tags may go."""
 _LINKS_OF_OWNER = f"""
     desired_edge e JOIN desired_object l ON l.uuid = e.from_uuid AND {_LINK}
     JOIN apply_state t ON t.object_uuid = l.uuid
