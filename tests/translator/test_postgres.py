@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -165,5 +166,17 @@ def test_the_translators_role_is_enough(database_url: str, store_engine: Engine)
     finally:
         store.close()
         engine.dispose()
-        with store_engine.begin() as connection:
-            connection.execute(text("DROP ROLE test_translator"))
+        _drop_role(store_engine, "test_translator")
+
+
+def _drop_role(engine: Engine, role: str) -> None:
+    """Once the server has ended the role's sessions: until then they have temporary tables of their own."""
+    deadline = time.monotonic() + 10
+    left = text("SELECT count(*) FROM pg_stat_activity WHERE usename = :role")
+    with engine.connect() as connection:
+        while connection.execute(left, {"role": role}).scalar():
+            connection.rollback()
+            assert time.monotonic() < deadline, f"sessions of {role} do not end"
+            time.sleep(0.01)
+    with engine.begin() as connection:
+        connection.execute(text(f"DROP ROLE {role}"))
