@@ -97,14 +97,23 @@ def _check_property(label: str, known: ObjectType, name: str, value: Json) -> No
         raise ModelError(f"{label}: {name}{wrong}")
     if rule.key:
         keys = [element.get(rule.key) for element in value.get(rule.items) or ()]
-        if twice := sorted({str(key) for key in keys if keys.count(key) > 1}):
+        if len(set(keys)) < len(keys):
+            twice = sorted(str(key) for key in keys if keys.count(key) > 1)
             raise ModelError(f"{label}: {name} has {rule.key} {twice[0]!r} more than once")
 
 
 def _check_present(label: str, known: ObjectType, properties: Mapping[str, Json]) -> None:
-    for name, rule in known.properties.items():
-        if rule.mandatory and not properties.get(name):
+    for name in _mandatory(known.name)[0]:
+        if not properties.get(name):
             raise ModelError(f"{label}: property {name!r} is missing; Contrail refuses the object without it")
+
+
+@cache
+def _mandatory(type_: str) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+    """Properties, and fields of references with the type that they lead to, without which there is no such object."""
+    known = type_of(type_)
+    references = tuple((field, rule.target) for field, rule in known.references.items() if rule.mandatory)
+    return tuple(name for name, rule in known.properties.items() if rule.mandatory), references
 
 
 def _check_references(label: str, known: ObjectType, references: tuple[Reference, ...]) -> frozenset[str]:
@@ -116,9 +125,9 @@ def _check_references(label: str, known: ObjectType, references: tuple[Reference
         if key in seen:
             raise ModelError(f"{label}: refers to {reference.type} {joined(reference.fq_name)} twice")
         seen.add(key)
-    for field, rule in known.references.items():
-        if rule.mandatory and field not in fields:
-            raise ModelError(f"{label}: {field} is missing; a {known.name} needs a {rule.target}")
+    for field, target in _mandatory(known.name)[1]:
+        if field not in fields:
+            raise ModelError(f"{label}: {field} is missing; a {known.name} needs a {target}")
     return frozenset(fields)
 
 
