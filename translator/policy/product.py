@@ -39,21 +39,19 @@ class OwnEndpoint(Protocol):
 
 
 def rules_of(egress: Head, ingress: Head, own: OwnEndpoint) -> tuple[Rule, ...]:
-    """The shorter of the two lists that decide the same; equal rules are there once, where first.
+    """One of the two lists that decide the same; equal rules are there once, where first.
 
-    One is egress with what it meets of ingress, then ingress, the other one its mirror image. Raises TooLong where both
-    are too long.
+    One is egress with what it meets of ingress, then ingress, the other one its mirror image. The shorter one counts,
+    unless it alone opens a new pod until its address is known. Raises TooLong where both are too long.
     """
-    try:
-        outward = once(_list(egress, ingress, own))
-    except TooLong:
-        return once(_mirrored(_list(ingress, egress, own)))
-    if not egress or not ingress:
-        return outward
+    found = []
     with suppress(TooLong):
-        inward = once(_mirrored(_list(ingress, egress, own)))
-        return min(outward, inward, key=len)
-    return outward
+        found.append((_waits_for_addresses(egress, ingress), once(_list(egress, ingress, own))))
+    with suppress(TooLong):
+        found.append((_waits_for_addresses(ingress, egress), once(_mirrored(_list(ingress, egress, own)))))
+    if not found:
+        raise TooLong
+    return min(found, key=lambda each: (each[0], len(each[1])))[1]
 
 
 def _mirrored(rules: Iterable[Rule | None]) -> Iterator[Rule | None]:
@@ -79,9 +77,8 @@ def _led(leading: Head, other: Head, own: OwnEndpoint) -> Iterator[Rule | None]:
     known = [Candidates(part) for part in parts]
     for place, run in enumerate(runs):
         if run[0].passes:
-            for number, part in enumerate(parts):
-                is_last = number == len(parts) - 1 and not part[0].passes
-                yield from _meetings(run, known[number], runs[place + 1 : place + 2] if is_last else [], own)
+            for part, candidates in zip(parts, known, strict=True):
+                yield from _meetings(run, candidates, [] if part[0].passes else runs[place + 1 : place + 2], own)
         for each in run:
             yield _rule(own(each.own), each.peer.endpoint, each.service, passes=each.passes)
 
@@ -91,7 +88,7 @@ def _meetings(
 ) -> Iterator[Rule | None]:
     """What the other head says of flows that the leading one passes.
 
-    `behind` is the leading run that follows, where the other head denies at last.
+    `behind` is the leading run that follows, where the other head denies.
     """
     for one in run:
         if one.peer.here is None:
@@ -109,10 +106,23 @@ def _meetings(
 def _is_denied(one: Decision, behind: list[list[Decision]]) -> bool:
     """Whether the run behind denies to everyone what this one passes to some.
 
-    Then a last denial of the other head need not ask which of its pods are in a block: a pod whose address nobody
-    knows yet must not be open for that. What else it denies, the run behind would.
+    Then a denial of the other head need not ask which of its pods are in a block: a pod whose address nobody knows yet
+    must not be open for that. What else it denies, the run behind would.
     """
     return any(wide.peer == ANYONE and covers(wide, one) for run in behind for wide in run)
+
+
+def _waits_for_addresses(leading: Head, other: Head) -> bool:
+    """Whether a pod whose address nobody knows yet is open, although either head closes it, by a block or to one.
+
+    The leading head's blocks are prefixes, as they were written; those of the other one are addresses of the pods.
+    """
+    runs = _runs(leading)
+    return any(each.peer.inside and not each.passes for each in other) or any(
+        run[0].passes and one.peer.inside and not _is_denied(one, runs[place + 1 : place + 2])
+        for place, run in enumerate(runs)
+        for one in run
+    )
 
 
 def _runs(head: Head) -> list[list[Decision]]:
