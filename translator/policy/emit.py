@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 import msgspec
 
@@ -127,8 +128,7 @@ class _Firewall:
     def _group_named(self, end: Endpoint) -> Named:
         if end == NODES:
             return _named(self._settings, GROUP, "nodes")
-        name = end.group or hashlib.sha256(_ENCODE(end.prefixes)).hexdigest()[:32]
-        return _named(self._settings, GROUP, f"{self._namespace}__{name}")
+        return _named(self._settings, GROUP, f"{self._namespace}__{_group_name(end)}")
 
 
 def _is_group(end: Endpoint) -> bool:
@@ -136,8 +136,14 @@ def _is_group(end: Endpoint) -> bool:
 
 
 def _said(end: Endpoint) -> Endpoint:
-    """What a rule says of the endpoint: of a group not who is in it."""
-    return msgspec.structs.replace(end, prefixes=()) if end.group else end
+    """What a rule says of the endpoint: of a group its name, and not who is in it."""
+    return Endpoint(group=_group_name(end)) if _is_group(end) and not end.nodes else end
+
+
+@lru_cache(maxsize=1024)
+def _group_name(end: Endpoint) -> str:
+    """Kept, because many rules may name one group of thousands."""
+    return end.group or hashlib.sha256(_ENCODE(end.prefixes)).hexdigest()[:32]
 
 
 def _named(settings: SettingsRecord, type_: str, rest: str) -> Named:

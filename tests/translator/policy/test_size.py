@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
+import msgspec
 import pytest
 
+from schemas.contrail import wire
 from schemas.errors import TranslationError
 from schemas.events import Op
 from schemas.records import (
@@ -21,9 +25,10 @@ from tests.policy.building import ALL, block, expressed, labelled, pods, port, r
 from tests.policy.cluster import Cluster
 from tests.policy.holding import store_of
 from tests.policy.truth import firewall_of, require_equal
-from tests.translator.facts import event
+from tests.translator.facts import SETTINGS, event
 from tests.translator.states import History
-from translator.policy import room
+from translator.policy import emit, room
+from translator.policy.model import Endpoint, Rule, Service
 from translator.translate.registry import require_well_formed
 
 
@@ -67,6 +72,18 @@ def test_rules_of_many_policies_in_one_namespace_grow_with_their_number(extra: l
 MANY = expressed(("app", "In", tuple(f"a{number}" for number in range(32))))
 TWENTY = tuple(port(1000 + number) for number in range(20))
 FIFTY = tuple(pods(labelled(n=str(number))) for number in range(50))
+
+
+def test_the_longest_list_and_the_largest_group_are_no_more_than_contrail_takes_at_once() -> None:
+    settings = msgspec.structs.replace(SETTINGS, cluster="c" * 20)
+    ends = [Endpoint(tags=(f"t{number}",)) for number in range(room.MOST)]
+    wide = Endpoint(prefixes=tuple(f"2001:db8:ffff:ffff:ffff:ffff:ffff:{n:x}/128" for n in range(room.MOST_PREFIXES)))
+    made = emit.policy_set(settings, "n" * 63, tuple(Rule(end, wide, Service(), True) for end in ends))
+    sizes = {
+        type_: max(len(json.dumps({type_: wire.create_fields(each)})) for each in made if each.type == type_)
+        for type_ in (emit.POLICY, emit.GROUP)
+    }
+    assert min(sizes.values()) > 900_000 and max(sizes.values()) < 1_024_000, sizes
 
 
 def refusal(kind: str, record: Record) -> str:
