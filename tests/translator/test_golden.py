@@ -35,6 +35,7 @@ def test_objects_name_their_owner_and_stand_on_objects_of_ours(path: Path) -> No
             (subject.kind, subject.name),
             ("Namespace", subject.namespace),  # what all of its app share
             ("Service", getattr(subject.body, "service", "")),  # a slice's: what all slices of its service share
+            *(("Pod", each.pod_name) for each in getattr(subject.body, "endpoints", ())),  # hashed as its service wants
             ("Settings", view.settings.cluster),  # what namespace `default` wants otherwise
         )
         assert pairs["cluster"] == view.settings.cluster

@@ -51,10 +51,6 @@ def test_a_load_balancer_that_is_not_open_to_all_says_that_it_gets_nothing() -> 
     assert told(balancer(load_balancer_source_ranges=("0.0.0.0/0",)), settings=PUBLIC) == {}
 
 
-def test_client_affinity_says_that_nodes_do_not_follow_it() -> None:
-    assert list(told(service("web", cluster_ips=("10.96.0.9",), affinity_seconds=60))) == ["AffinityNotServed"]
-
-
 def test_addresses_of_a_family_that_the_cluster_does_not_serve_are_named() -> None:
     both = balancer(cluster_ips=("10.96.0.9", "fd00:96::9"))
     assert "fd00:96::9" in told(both, settings=PUBLIC)["AddressNotServed"]

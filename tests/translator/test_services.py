@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from schemas.contrail.objects import annotations_of
 from schemas.events import ChangeEvent
 from schemas.records import ServicePort
 from tests.translator.contrail import FollowingContrail
@@ -90,17 +91,32 @@ def test_case_61_a_port_that_is_named_otherwise_leads_nowhere_until_its_slices_f
     check(before, between, after, follow=False)
 
 
-def test_case_61_client_affinity_comes_and_goes_without_touching_a_member() -> None:
-    members = (*shop("a"), endpoints("cart-1", "a"))
+def test_case_61_client_affinity_is_one_write_for_each_member() -> None:
+    members = (*shop("a", "b"), endpoints("cart-1", "a", "b"))
     sticky = (*members, cart(affinity_seconds=10800))
-    assert steps((*members, cart()), sticky, (*members, cart())) == [[("update", "virtual-machine-interface")]] * 2
+    assert steps((*members, cart()), sticky, (*members, cart())) == [[("update", "virtual-machine-interface")] * 2] * 2
+    assert sorted(hashed(sticky)) == ["a", "b"] and hashed((*members, cart())) == {}
     check((*members, cart()), sticky, (*members, cart(affinity_seconds=60)))
-    [hashed] = [
-        row[4]["properties"]["ecmp_hashing_include_fields"]
-        for row in rows(sticky)["objects"].values()
+    check_leavers(sticky)
+
+
+def test_case_61_client_affinity_holds_while_one_of_the_services_of_a_pod_wants_it() -> None:
+    plain = (*shop("a", "b"), cart(), endpoints("cart-1", "a", "b"))
+    other = service("till", cluster_ips=("10.96.20.8",), ports=(ServicePort(port=80),), affinity_seconds=60)
+    both = (*plain, other, endpoints("till-1", "a", of="till", port_name=""))
+    assert sorted(hashed(both)) == ["a"]
+    relabelled = (*both, pod("a", 2, labels={"tier": "back"}))
+    assert hashed(relabelled)["a"]["source_ip"] and not hashed(relabelled)["a"]["source_port"]
+    check(plain, both, relabelled, plain)
+
+
+def hashed(state: State) -> dict[str, dict[str, bool]]:
+    """Hash fields of interfaces, by pod."""
+    return {
+        annotations_of(row[4]["properties"])["name"]: row[4]["properties"]["ecmp_hashing_include_fields"]
+        for row in rows(state)["objects"].values()
         if "ecmp_hashing_include_fields" in row[4].get("properties", {})
-    ]
-    assert (hashed["source_ip"], hashed["source_port"]) == (True, False)
+    }
 
 
 def test_case_61_services_that_claim_one_node_port_are_served_each_by_its_own_address() -> None:

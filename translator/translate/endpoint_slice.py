@@ -5,8 +5,8 @@ emitted by every slice whose members belong behind them, equal to the letter; so
 Public ones are the service's own, because their addresses shall not change. Where the settings want load-balancer
 objects, a member of a pool stands for the link (translator/translate/service_balancer.py).
 Members are pods of ours that are there, with the very uid that the slice names: never a successor of the same name.
-Their interfaces are linked to the service's health check, if it asks for one. Back-ends that are no pods of ours are
-translator/translate/link_local.py's.
+Their interfaces are linked to the service's health check, if it asks for one, and hash as its client affinity wants.
+Back-ends that are no pods of ours are translator/translate/link_local.py's.
 """
 
 from __future__ import annotations
@@ -19,7 +19,15 @@ from schemas.contrail.objects import ContrailObject, Link
 from schemas.records import Endpoint, EndpointSliceRecord, PodRecord, ServiceRecord
 from translator.notice import Notice, Outcome
 from translator.resource import Key, Resource
-from translator.translate import health_check, link_local, names, service_address, service_balancer, source_ranges
+from translator.translate import (
+    affinity,
+    health_check,
+    link_local,
+    names,
+    service_address,
+    service_balancer,
+    source_ranges,
+)
 from translator.translate.membership import pod_membership, service_membership
 from translator.translate.names import Known, Named
 from translator.translate.pod import has_interface
@@ -29,8 +37,8 @@ from translator.translate.service_ports import resolve
 from translator.translate.shared_ports import FAMILY
 from translator.view import NotLoaded, View
 
-_Placed = tuple[Named, str, Known]
-"""Interface of a member, its pod's uid, and the network that it is in."""
+_Placed = tuple[Named, Resource, Known]
+"""Interface of a member, its pod, and the network that it is in."""
 
 
 def translate(slice_: Resource, view: View) -> tuple[Outcome, ...]:
@@ -54,7 +62,7 @@ def translate(slice_: Resource, view: View) -> tuple[Outcome, ...]:
     public = [one for one, its in public_floating_ips(service, namespace, view, family=family) if its == ports]
     endpoints = chosen(slice_, service, view)
     placed = _members(endpoints, namespace, view)
-    members = [(interface, uid) for interface, uid, _ in placed]
+    members = [(interface, pod.uid) for interface, pod, _ in placed]
     floating: Iterable[ContrailObject] = ()
     balanced: Iterable[ContrailObject] = ()
     if service_address.is_balanced(view.settings):
@@ -62,12 +70,14 @@ def translate(slice_: Resource, view: View) -> tuple[Outcome, ...]:
     else:
         floating = [service_address.floating_ip(view.settings, service, at, ports) for at in addresses]
     checked = health_check.is_asked(service) and family == health_check.FAMILY
+    sticky = [pod for _, pod, _ in placed] if affinity.is_asked(service) else []
     return (
         *floating,
         *balanced,
         *(_link(owner, member) for owner in floating for member, _ in members),
         *_public_links(public, placed, service, namespace, view),
         *(health_check.checked(view.settings, service, member) for member, _ in members if checked),
+        *affinity.interfaces(sticky, namespace, view),
         *link_local.of_slice(slice_, endpoints, service, namespace, view),
     )
 
@@ -122,10 +132,10 @@ def _public_links(
 
 
 def _members(endpoints: Iterable[Endpoint], namespace: Resource, view: View) -> list[_Placed]:
-    """Interfaces, uids and networks of the endpoints that are pods with one, each once, ordered by name."""
+    """Interfaces, pods and networks of the endpoints that are pods with one, each once, ordered by name."""
     named = {(each.pod_name, each.pod_uid): each for each in endpoints if each.pod_name}
     pods = view.get_all([("Pod", namespace.name, name) for name, _ in named])
-    found, missing = set(), frozenset[Key]()
+    found, missing = dict[Named, _Placed](), frozenset[Key]()
     for endpoint, pod in zip(named.values(), pods, strict=True):
         if pod is None or not _is_same(endpoint, pod) or not has_interface(cast(PodRecord, pod.body)):
             continue
@@ -135,10 +145,10 @@ def _members(endpoints: Iterable[Endpoint], namespace: Resource, view: View) -> 
             missing |= ask.keys
             continue
         interface = names.pod_interface(view.settings, namespace.name, pod.name, pod.uid, network)
-        found.add((interface, pod.uid, network))
+        found[interface] = (interface, pod, network)
     if missing:
         raise NotLoaded(missing)
-    return sorted(found, key=lambda member: member[0].fq_name)
+    return sorted(found.values(), key=lambda member: member[0].fq_name)
 
 
 def _is_same(endpoint: Endpoint, pod: Resource) -> bool:

@@ -23,6 +23,7 @@ from translator.translate.membership import Membership, label_of, pod_membership
 from translator.translate.names import Named
 from translator.translate.selection import Selection
 from translator.translate.service_chain_pods import Duty
+from translator.translate.tags import Worn
 from translator.view import View
 
 MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
@@ -47,15 +48,34 @@ def translate(pod: Resource, view: View) -> tuple[Outcome, ...]:
     if namespace is None:
         return ()
     member = pod_membership(pod, namespace, view)
-    plugs = _plugs(pod, member, view)
+    objects, duty, worn = _made(pod, namespace, member, view)
+    link = (_link(objects[0], record, view, nested.trunk_of(record.node_name, view)),) if record.node_name else ()
+    noticed = pod_notices.notices(pod, view)
+    return (*objects, *link, *member.shared, *duty.more, *worn.objects, *noticed)
+
+
+def first_interface(pod: Resource, namespace: Resource, view: View) -> ContrailObject | None:
+    """The pod's first interface as its translation makes it, for who asks more of it; None where that fails."""
+    if nested.waits_for_node(view.settings, cast(PodRecord, pod.body)):
+        return None
+    try:
+        objects, _, _ = _made(pod, namespace, pod_membership(pod, namespace, view), view)
+    except TranslationError:
+        return None
+    return objects[1]
+
+
+def _made(
+    pod: Resource, namespace: Resource, member: Membership, view: View
+) -> tuple[tuple[ContrailObject, ...], Duty, Worn]:
+    """Machine, interfaces and addresses, with what the pod does in chains and the tags that it wears."""
+    record, plugs = cast(PodRecord, pod.body), _plugs(pod, member, view)
     duty = service_chain_pods.duty(pod, plugs, view) if len(plugs) > 1 else Duty(plugs)
     inherited = cast(NamespaceRecord, namespace.body).labels if view.settings.project else {}
     worn = tags.of_pod(view.settings, pod.namespace, record.labels, inherited)
     trunk = nested.trunk_of(record.node_name, view)
     objects = of_pod(view.settings, pod.namespace, pod.name, pod.uid, hung(duty.plugs, trunk), worn)
-    link = (_link(objects[0], record, view, trunk),) if record.node_name else ()
-    noticed = pod_notices.notices(pod, view)
-    return (*objects, *link, *member.shared, *duty.more, *worn.objects, *noticed)
+    return objects, duty, worn
 
 
 def interfaces(pod: Resource, view: View) -> tuple[Named, ...]:

@@ -24,15 +24,6 @@ from translator.translate.service_ports import Ports
 
 EXTERNAL_NAME = "ExternalName"
 _DEVICE_OWNER = "K8S:LOADBALANCER"
-_BY_CLIENT = {
-    "hashing_configured": True,
-    "source_ip": True,
-    "destination_ip": True,
-    "ip_protocol": False,
-    "source_port": False,
-    "destination_port": False,
-}
-"""What chooses the back-end of a connection under client affinity: not the ports, which differ by connection."""
 
 
 class ClusterAddress(msgspec.Struct, frozen=True, gc=False):
@@ -85,8 +76,6 @@ def interface_object(settings: SettingsRecord, service: Resource, network: Known
         "virtual_machine_interface_device_owner": _DEVICE_OWNER,
         "virtual_machine_interface_mac_addresses": {"mac_address": [mac_of(named.uuid)]},
     }
-    if cast(ServiceRecord, service.body).affinity_seconds:
-        properties["ecmp_hashing_include_fields"] = _BY_CLIENT
     group = names.default_security_group(settings, service.namespace)
     references = (group.reference(), network.reference())
     return ContrailObject(

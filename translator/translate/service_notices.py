@@ -21,7 +21,6 @@ OTHER_CLASS = "OtherLoadBalancerClass"
 NOT_OPEN = "SourceRangesNotServed"
 OUTSIDE = "AddressNotServed"
 NO_CHOICE = "FamilyNotServed"
-NO_AFFINITY = "AffinityNotServed"
 
 
 def notices(service: Resource, namespace: Resource, view: View) -> tuple[Notice, ...]:
@@ -35,10 +34,6 @@ def _notices(record: ServiceRecord, service: Resource, namespace: Resource, view
         subnets = ", ".join(view.settings.service_subnets)
         said = f"cluster address {', '.join(outside)} is in none of the cluster's service subnets ({subnets})"
         yield Notice(OUTSIDE, f"{said}: nobody answers there")
-    if record.affinity_seconds:
-        # Agents take the hash fields of a floating-ip's route from the interface that the route leads to.
-        said = "spec.sessionAffinity is ClientIP, and nodes know of none: they ask the interfaces of the pods"
-        yield Notice(NO_AFFINITY, f"{said}, not that of the service; connections of one client may go to several pods")
     if record.type == LOAD_BALANCER and not record.balances:
         said = f"spec.loadBalancerClass is {record.load_balancer_class!r}, which another controller serves"
         yield Notice(OTHER_CLASS, f"{said}; ours is {LOAD_BALANCER_CLASS!r}, or none", normal=True)
