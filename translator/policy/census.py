@@ -16,6 +16,7 @@ from schemas.contrail.objects import Link
 from schemas.records import IpBlock, LabelSelector, NamespaceRecord, NodeRecord, PodRecord
 from translator.policy import blocks, selectors
 from translator.policy.model import NO_TAGS, Endpoint, Tags
+from translator.policy.own_pods import OwnPods
 from translator.resource import Key, Resource
 from translator.translate import names, tags
 from translator.translate.names import Named
@@ -39,6 +40,7 @@ class Census:
         self.settings = view.settings
         self.members: Members = {}
         self._holders: dict[str, set[str]] = {}
+        self._own_pods: OwnPods | None = None
         self._view = view
 
     def own(self, selector: LabelSelector) -> tuple[Tags, ...]:
@@ -96,14 +98,10 @@ class Census:
 
     def own_addresses(self, wanted: Tags, cidrs: tuple[str, ...]) -> Endpoint | None:
         """The same of the own pods that carry these tags."""
-        pods = (pod for pod in self.pods((self.namespace,), None) if self._carries(pod, wanted))
-        return self.addresses(["own", wanted, cidrs], pods, cidrs)
-
-    def _carries(self, pod: Resource, wanted: Tags) -> bool:
-        labels, start = cast(PodRecord, pod.body).labels, len(tags.POD) + 1
-        return all(labels.get(key[start:]) == value for key, value in wanted.labels) and all(
-            pod.uid in self._holders[text] for text in wanted.members
-        )
+        if self._own_pods is None:
+            self._own_pods = OwnPods(self.pods((self.namespace,), None), self._holders)
+        found = blocks.inside(self._own_pods.addresses(wanted, cidrs), cidrs)
+        return Endpoint(prefixes=found, group=self._digest(["own", wanted, cidrs])) if found else None
 
     def interfaces(self, pods: Iterable[Resource]) -> list[Named]:
         """All interfaces of these pods."""

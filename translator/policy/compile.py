@@ -73,8 +73,9 @@ def _too_long(namespace: Resource, policies: Sequence[Resource], concern: admin.
     largest = ", ".join(f"{name} ({sizes[name]})" for name in sorted(sizes, key=lambda name: (-sizes[name], name))[:5])
     return (
         f"Namespace {namespace.name}: its {len(sizes)} NetworkPolicies and {len(concern.all)} of administrators make "
-        f"more than {MOST} firewall rules, pods by peers by ports of both directions; accepted are {MOST}, because "
-        f"Contrail's API takes no longer list at once. What was compiled before stays. The largest: {largest}"
+        f"more than {MOST} firewall rules, pods by peers by ports of both directions, or too many pairs of these to "
+        f"find out; accepted are {MOST} rules, because Contrail's API takes no longer list at once. What was compiled "
+        f"before stays. The largest: {largest}"
     )
 
 

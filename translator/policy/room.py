@@ -19,16 +19,26 @@ MOST_SAID = 10 * MOST
 """Decisions of all policies that concern a namespace, as written: many may say the same."""
 
 
+MOST_TRIED = 250_000
+"""Meetings of two decisions that no address of a pod is in: a second or two of work."""
+
+
 class TooLong(Exception):
-    """A list would have more rules than MOST. Never leaves the compiler."""
+    """A list would have more rules than MOST, or take too long to make. Never leaves the compiler."""
 
 
 def once(found: Iterable[T | None]) -> tuple[T, ...]:
-    """All that is found, each once, where it first stands; raises TooLong, as soon as there are more than MOST."""
+    """All that is found, each once, where it first stands; None is what came to nothing.
+
+    Raises TooLong as soon as there are more than MOST, or more than MOST_TRIED came to nothing.
+    """
     kept: dict[T, None] = {}
+    tried = 0
     for each in found:
         if each is not None:
             kept[each] = None
-            if len(kept) > MOST:
-                raise TooLong
+        else:
+            tried += 1
+        if len(kept) > MOST or tried > MOST_TRIED:
+            raise TooLong
     return tuple(kept)

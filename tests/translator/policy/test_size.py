@@ -144,3 +144,10 @@ def test_a_list_that_is_too_long_leaves_the_earlier_one_and_says_why_until_it_is
 def test_what_many_policies_say_alike_is_no_more_than_one_says() -> None:
     history = store_of(told([both(ALL, (rule(*FIFTY, ports=TWENTY),), ())] * 20))
     assert history.errors() == [] and rules(history) == 1000 + 5
+
+
+def test_hundreds_of_blocks_that_never_meet_hold_nobody_up() -> None:
+    blocks = [rule(block(f"10.{32 + number // 250}.{number % 250}.0/28")) for number in range(600)]
+    apart = [both(labelled(app=f"a{number}"), (each,), (each,)) for number, each in enumerate(blocks)]
+    (said,) = store_of(told(apart)).errors()
+    assert "too many pairs" in said
