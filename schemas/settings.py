@@ -35,6 +35,10 @@ class Topic(Protocol):
 T = TypeVar("T", bound=Topic)
 
 
+_IN_TAGS = frozenset(("pod", "ns", "namespace", "sel", "guard"))
+"""Words that follow the cluster's name in tags (translator/translate/tags.py)."""
+
+
 @dataclass(frozen=True, slots=True)
 class ClusterSettings:
     """The Kubernetes cluster and the addresses that its objects take in Contrail."""
@@ -77,9 +81,14 @@ class ClusterSettings:
     """Network of those machines, domain:project:network: there nodes are found by address, and reach their pods."""
 
     def __post_init__(self) -> None:
-        if not self.name or any(c in self.name for c in ": /"):
+        if not self.name or any(c in self.name for c in ": /=~"):
             raise SettingsError(
-                f"{_variable(self, 'name')}={self.name!r}: must be non-empty, without ':', '/' or space"
+                f"{_variable(self, 'name')}={self.name!r}: must be non-empty, without ':', '/', '=', '~' or space"
+            )
+        if meant := sorted(_IN_TAGS.intersection(self.name.split(".")[1:])):
+            raise SettingsError(
+                f"{_variable(self, 'name')}={self.name!r}: .{meant[0]} behind the name of another cluster begins that "
+                "one's tags; accepted is any other word"
             )
         self._check_names()
         for name in ("pod_subnets", "service_subnets", "ip_fabric_subnets"):

@@ -57,6 +57,8 @@ def test_every_type_is_read() -> None:
         ("CLUSTER_POD_SUBNETS", "10.0.0.1/8", "has host bits set"),
         ("CLUSTER_POD_SUBNETS", "10.96.0.0/16", "overlap"),
         ("CLUSTER_NAME", "a:b", "without ':'"),
+        ("CLUSTER_NAME", "a=b", "without ':'"),
+        ("CLUSTER_NAME", "k8s.pod", "begins that"),
         ("CLUSTER_PROJECT", "d:p", "a project's name alone"),
         ("CLUSTER_PUBLIC_POOL", "d:p:pool", "accepted is domain:project:network:pool"),
         ("CLUSTER_SERVICE_LOAD_BALANCER", "native", "accepted are floating-ip and loadbalancer"),
