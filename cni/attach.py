@@ -65,7 +65,7 @@ class Attacher:
         )
         rows = self._wait_for_rows(request.pod, request.attachment.ifname, patience)
         mtu = request.mtu or self._settings.mtu
-        interfaces = [interface_of(of_name, name, mtu) for name, of_name in rows.items()]
+        interfaces = [interface_of(of_name, name, mtu, request.limits) for name, of_name in rows.items()]
         names = locks.container(request.attachment.container), locks.machine(interfaces[0].machine_uuid)
         with self._held.hold(*names, timeout=patience.left):
             # A runtime that gave up has sent its DEL, or will: what we made now would outlive it.

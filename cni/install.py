@@ -22,7 +22,7 @@ PYTHON = Path("/usr/bin/python3")
 
 def conflist(*, socket: Path, mtu: int, version: str) -> Json:
     """Network configuration list; `version` must be one that the runtime speaks too."""
-    plugin: dict[str, Json] = {"type": NAME, "mtu": mtu}
+    plugin: dict[str, Json] = {"type": NAME, "mtu": mtu, "capabilities": {"bandwidth": True}}
     if str(socket) != AGENT_SOCKET:
         plugin["agent-socket"] = str(socket)
     return {"cniVersion": version, "name": NAME, "plugins": [plugin]}

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from cni.addresses import PodAddress
 from cni.answers import BAD_CONFIG
+from cni.limits import UNLIMITED, Limits
 from schemas.errors import RequestRefused
 
 Json = Any
@@ -51,6 +52,7 @@ class Interface:
     addresses: tuple[Address, ...]
     vlan: int | None = None
     """In nested mode the tag of the sub-interface, which takes the place of a tap; else None."""
+    limits: Limits = UNLIMITED
 
     @property
     def port(self) -> str:
@@ -64,8 +66,11 @@ def tap_name(pod_uid: str, ifname: str, *, nested: bool = False) -> str:
     return ("vlan" if nested else "tap") + digest
 
 
-def interface_of(rows: Sequence[PodAddress], ifname: str, mtu: int) -> Interface:
-    """Interface of the rows of one VMI (at least one); raises RequestRefused (code 7) naming the column."""
+def interface_of(rows: Sequence[PodAddress], ifname: str, mtu: int, limits: Limits = UNLIMITED) -> Interface:
+    """Interface of the rows of one VMI (at least one); raises RequestRefused (code 7) naming the column.
+
+    `limits` are kept by the first interface only: the annotations that they come from mean no other.
+    """
     first = rows[0]
     for column in ("interface_uuid", "machine_uuid", "machine_name", "network_uuid", "pod_uid", "mac", "vlan"):
         if any(getattr(row, column) != getattr(first, column) for row in rows):
@@ -96,6 +101,7 @@ def interface_of(rows: Sequence[PodAddress], ifname: str, mtu: int) -> Interface
         mtu=mtu,
         addresses=addresses,
         vlan=first.vlan,
+        limits=limits if ifname == FIRST else UNLIMITED,
     )
 
 

@@ -1,4 +1,4 @@
-"""A pod's interface in the kernel: a veth pair, its addresses and routes (shell, over pyroute2).
+"""A pod's interface in the kernel: a veth pair, its addresses, routes and limits (shell, over pyroute2).
 
 The pair is made by one netlink message that puts the pod's end straight into the pod's namespace under its final
 name, MAC and MTU: there is never a half of it, and never a temporary name. The host's end carries an alias that
@@ -20,6 +20,7 @@ from typing import Any, Protocol
 from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
+from cni.bandwidth import limit_faults, limit_link
 from cni.interface import Address, Interface, default_gateways
 from cni.namespaces import inside, opened
 from cni.requests import Attachment
@@ -105,6 +106,9 @@ class Netlink:
                 f"the pod is VLAN {interface.vlan} of a machine's interface (nested mode), and "
                 "CONTRAIL_KUBE_CNI_NESTED_INTERFACE of this node's agent names none",
             )
+        if interface.limits.ingress is not None:
+            # What comes out of a sub-interface leaves no link of the node that a bucket could be on.
+            logger.warning("nested pod's ingress is not limited pod=%s/%s", interface.namespace, interface.pod)
         self._take_over_tag(route, interface.vlan, interface.tap)
         self._vlans.make(route, interface.tap, trunk=self._trunk, tag=interface.vlan, mtu=interface.mtu)
         tap = link_named(route, interface.tap)
@@ -144,9 +148,11 @@ class Netlink:
         """Compare both ends with what they should be."""
         with _kernel_errors(interface.tap), IPRoute() as route:
             tap = link_named(route, interface.tap)
-        if tap is None:
-            return (f"{interface.tap} is missing on the node",)
-        found = [] if tap["flags"] & _IFF_UP else [f"{interface.tap} is down"]
+            if tap is None:
+                return (f"{interface.tap} is missing on the node",)
+            ingress = interface.limits.ingress if interface.vlan is None else None
+            faults = limit_faults(route, tap["index"], interface.tap, ingress, mtu=interface.mtu)
+        found = [*faults, *([] if tap["flags"] & _IFF_UP else [f"{interface.tap} is down"])]
         with opened(netns) as fd, _kernel_errors(interface.ifname):
             return (*found, *inside(fd, lambda: _pod_faults(interface, tap["index"])))
 
@@ -176,6 +182,7 @@ def _make_pair(route: Any, interface: Interface, netns_fd: int, label: Label) ->
     if tap is None:
         raise OSError(errno.ENODEV, f"{interface.tap} vanished while it was made")
     route.link("set", index=tap["index"], ifalias=str(label), state="up")
+    limit_link(route, tap["index"], interface.limits.ingress, mtu=interface.mtu)
     return str(tap.get_attr("IFLA_ADDRESS"))
 
 
@@ -193,6 +200,7 @@ def _configure(interface: Interface) -> None:
     with IPRoute() as route:
         route.link("set", index=_index(route, "lo"), state="up")
         index = _index(route, interface.ifname)
+        limit_link(route, index, interface.limits.egress, mtu=interface.mtu)
         for address in interface.addresses:
             # No duplicate detection: Contrail has allocated the address, and the pod needs it at once.
             flags = {"flags": _IFA_F_NODAD} if address.ip.version == 6 else {}
@@ -224,6 +232,7 @@ def _pod_faults(interface: Interface, tap_index: int) -> list[str]:
         faults = []
         if not link["flags"] & _IFF_UP:
             faults.append(f"{interface.ifname} is down")
+        faults += limit_faults(route, link["index"], interface.ifname, interface.limits.egress, mtu=interface.mtu)
         if link.get_attr("IFLA_LINK") != tap_index:
             faults.append(f"{interface.ifname} is not the other end of {interface.tap}")
         for name, wanted, found in (

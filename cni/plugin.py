@@ -136,7 +136,7 @@ def request_of(command: str, environ: dict[str, str], config: dict[str, object])
         "timeout": config.get("timeout-seconds", LONGEST_WAIT),
         "config": {
             key: config[key]
-            for key in ("cniVersion", "name", "mtu", "prevResult", "cni.dev/valid-attachments")
+            for key in ("cniVersion", "name", "mtu", "prevResult", "cni.dev/valid-attachments", "runtimeConfig")
             if config.get(key) is not None
         },
     }

@@ -18,6 +18,7 @@ from typing import Any
 
 from cni import durable
 from cni.interface import Address, Interface
+from cni.limits import UNLIMITED, limits_from
 from cni.netlink import Label
 from cni.requests import Attachment
 from schemas.errors import SettingsError
@@ -66,6 +67,9 @@ def to_json(record: Record) -> Json:
             for a in record.interface.addresses
         ],
     }
+    if record.interface.limits == UNLIMITED:
+        # So that an agent from before there were limits can read what most pods have.
+        del interface["limits"]
     return {**asdict(record), "interface": interface, "format": FORMAT}
 
 
@@ -85,9 +89,9 @@ def from_json(content: Json) -> Record:
         )
         for a in inner.pop("addresses")
     )
-    return Record(
-        attachment=Attachment(**content["attachment"]), interface=Interface(**inner, addresses=addresses), **fields
-    )
+    limits = limits_from(inner.pop("limits", {}))
+    interface = Interface(**inner, addresses=addresses, limits=limits)
+    return Record(attachment=Attachment(**content["attachment"]), interface=interface, **fields)
 
 
 class Records:

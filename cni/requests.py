@@ -2,7 +2,8 @@
 
 One line of JSON per connection: {"protocol": 1, "command", "container", "netns", "ifname", "args" (CNI_ARGS as it
 came), "timeout" (seconds the plugin waits), "config": {"cniVersion", "name", "mtu"?, "prevResult"?,
-"cni.dev/valid-attachments"?}}. The plugin has checked most of it; the socket is a border all the same.
+"cni.dev/valid-attachments"?, "runtimeConfig"?}}. The plugin has checked most of it; the socket is a border all the
+same.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cni.answers import BAD_CONFIG, BAD_ENVIRONMENT, INCOMPATIBLE, UNDECODABLE
+from cni.limits import UNLIMITED, Limits, limits_of
 from schemas.errors import RequestRefused
 
 Json = Any
@@ -67,6 +69,8 @@ class Request:
     mtu: int | None = None
     previous: Json = None
     valid: frozenset[Attachment] = frozenset()
+    limits: Limits = UNLIMITED
+    """Of the pod's first interface; for ADD only."""
 
 
 def parse(line: bytes) -> Request:
@@ -97,6 +101,7 @@ def parse(line: bytes) -> Request:
         mtu=_mtu(config),
         previous=config.get("prevResult"),
         valid=_valid(config) if command == "GC" else frozenset(),
+        limits=limits_of(config.get("runtimeConfig")) if command == "ADD" else UNLIMITED,
     )
 
 

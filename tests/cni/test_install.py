@@ -26,7 +26,7 @@ def test_the_plugin_and_its_list_are_installed(tmp_path: Path) -> None:
     assert configuration == {
         "cniVersion": "1.0.0",
         "name": "contrail-k8s-cni",
-        "plugins": [{"type": "contrail-k8s-cni", "mtu": 1400}],
+        "plugins": [{"type": "contrail-k8s-cni", "mtu": 1400, "capabilities": {"bandwidth": True}}],
     }
     done = subprocess.run([str(plugin)], env={"CNI_COMMAND": "VERSION"}, input=b"", capture_output=True, check=False)
     assert done.returncode == 0 and "1.1.0" in json.loads(done.stdout)["supportedVersions"]

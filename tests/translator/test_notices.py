@@ -69,9 +69,8 @@ def test_a_pod_is_told_of_attachments_that_are_not_there() -> None:
     check_leavers((namespace(), blue, web), follow=False)
 
 
-def test_a_pod_is_told_that_rates_are_not_limited() -> None:
-    limited = told(pod("web-0", annotations={"kubernetes.io/egress-bandwidth": "1M"}))
-    assert "egress-bandwidth" in limited["BandwidthNotLimited"] and "ingress" not in limited["BandwidthNotLimited"]
+def test_a_pod_that_asks_for_no_attachment_is_told_nothing() -> None:
+    assert told(pod("web-0", annotations={"kubernetes.io/egress-bandwidth": "1M"})) == {}
     assert told(pod("web-0")) == {}
 
 

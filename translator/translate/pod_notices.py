@@ -16,15 +16,12 @@ from translator.view import View
 
 MISSING = "AttachmentMissing"
 UNREADABLE = "AttachmentUnreadable"
-UNLIMITED = "BandwidthNotLimited"
-BANDWIDTH = ("kubernetes.io/ingress-bandwidth", "kubernetes.io/egress-bandwidth")
-_TOLD_OF = frozenset({selection.NETWORKS, *BANDWIDTH})
 
 
 def notices(pod: Resource, view: View) -> tuple[Notice, ...]:
     """Notices of a pod with interfaces of ours; nearly all pods have nothing that could be told of."""
     held = cast(PodRecord, pod.body).annotations
-    return () if held.keys().isdisjoint(_TOLD_OF) else tuple(_notices(pod, held, view))
+    return tuple(_notices(pod, held, view)) if selection.NETWORKS in held else ()
 
 
 def _notices(pod: Resource, held: dict[str, str], view: View) -> Iterator[Notice]:
@@ -33,9 +30,6 @@ def _notices(pod: Resource, held: dict[str, str], view: View) -> Iterator[Notice
     for each, definition in zip(wanted, found, strict=True):
         if (notice := _of_attachment(each, definition, view)) is not None:
             yield notice
-    if limits := [key for key in BANDWIDTH if key in held]:
-        said = f"annotation {' and '.join(limits)}: Contrail limits no rates"
-        yield Notice(UNLIMITED, f"{said}; the CNI plugin `bandwidth` does, chained behind ours", normal=True)
 
 
 def _of_attachment(wanted: Selection, definition: Resource | None, view: View) -> Notice | None:
