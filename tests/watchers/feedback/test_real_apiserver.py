@@ -246,7 +246,7 @@ def test_a_problem_that_lasts_is_a_series_and_one_whose_event_is_forgotten_is_to
     scene.service("once", loadBalancerClass="example.org/other")
     scene.service("never", annotations={"opencontrail.org/fip-pool": "?"})
     scene.apply()
-    scene.stuck("virtual-machine-interface", "Contrail answered 412: quota limit (10) exceeded")
+    scene.stuck("virtual-machine", "Contrail answered 412: quota limit (10) exceeded")
     with scene.running(repeat_seconds=1.0):
 
         def count(name: str) -> int:
