@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -14,6 +14,8 @@ from translator.resource import Cause, Key, canonical, digest_of
 
 Edge = tuple[str, str]
 """(target uuid, 'parent', 'ref' or 'after')."""
+
+T = TypeVar("T")
 
 _decode = msgspec.json.Decoder().decode
 
@@ -78,20 +80,18 @@ def wanted(desired: Desired, home: str) -> Wanted:
     """
     if isinstance(desired, ContrailObject):
         return _wanted_object(_Same(desired))
-    text = canonical(desired.body())
-    edges: set[Edge] = set()
     if isinstance(desired, Link):
-        edges.update((end, "ref") for end in (desired.owner_uuid, desired.target_uuid) if end is not None)
-        edges.update((uuid, "after") for uuid in desired.after)
-    return Wanted(desired.uuid, desired.type, joined(desired.fq_name), home, text, digest_of(text), frozenset(edges))
+        return _wanted_link(_Same(desired), home)
+    text = canonical(desired.body())
+    return Wanted(desired.uuid, desired.type, joined(desired.fq_name), home, text, digest_of(text), frozenset())
 
 
-class _Same:
-    """An object as a cache key: equal to itself alone, so that looking it up need not look at it."""
+class _Same(Generic[T]):
+    """An object or link as a cache key: equal to itself alone, so that looking it up need not look at it."""
 
     __slots__ = ("desired",)
 
-    def __init__(self, desired: ContrailObject) -> None:
+    def __init__(self, desired: T) -> None:
         self.desired = desired
 
     def __hash__(self) -> int:
@@ -102,7 +102,7 @@ class _Same:
 
 
 @lru_cache(maxsize=12288)
-def _wanted_object(same: _Same) -> Wanted:
+def _wanted_object(same: _Same[ContrailObject]) -> Wanted:
     """Kept, because translations that keep their objects (a pod's) give the same ones again and again."""
     desired = same.desired
     text = canonical(desired.body())
@@ -120,6 +120,15 @@ def _wanted_object(same: _Same) -> Wanted:
         digest_of(text),
         frozenset(edges),
     )
+
+
+@lru_cache(maxsize=4096)
+def _wanted_link(same: _Same[Link], home: str) -> Wanted:
+    link = same.desired
+    text = canonical(link.body())
+    edges = {(end, "ref") for end in (link.owner_uuid, link.target_uuid) if end is not None}
+    edges.update((uuid, "after") for uuid in link.after)
+    return Wanted(link.uuid, link.type, joined(link.fq_name), home, text, digest_of(text), frozenset(edges))
 
 
 def put(new: Wanted, old: StoredObject | None, *, generation: int, resource: Key, cause: Cause) -> Change:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import cast
 
-from schemas.contrail.objects import ContrailObject, Link
+from schemas.contrail.objects import ContrailObject, FqName, Link
 from schemas.contrail.trunk import Trunk
 from schemas.errors import TranslationError
 from schemas.events import ChangeEvent
@@ -178,12 +179,13 @@ def _link(machine: ContrailObject, record: PodRecord, view: View, trunk: Trunk |
     """
     node = view.get("Node", "", record.node_name)
     told = next((address for address in record.host_ips if "." in address), "")
+    address = told if node is None else cast(NodeRecord, node.body).internal_address()
+    return _router_link(record.node_name, address, machine.fq_name, machine.uuid, trunk)
+
+
+@lru_cache(maxsize=4096)
+def _router_link(node: str, address: str, machine: FqName, uuid: str, trunk: Trunk | None) -> Link:
+    """Kept, because most events of a pod's life change nothing of it."""
     return Link(
-        names.ROUTER,
-        (names.GLOBAL_SYSTEM, record.node_name),
-        machine.type,
-        machine.fq_name,
-        machine.uuid,
-        owner_address=told if node is None else cast(NodeRecord, node.body).internal_address(),
-        trunk=trunk,
+        names.ROUTER, (names.GLOBAL_SYSTEM, node), names.MACHINE, machine, uuid, owner_address=address, trunk=trunk
     )
