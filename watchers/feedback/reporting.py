@@ -57,14 +57,17 @@ class Reporting:
 
     def round(self) -> bool:
         """Tell what is due, as far as the pace allows; never in a hurry."""
-        if self._clock() < self._rests_until:
+        began = time.monotonic()
+        if began < self._rests_until:
             return False
-        began = self._clock()
-        self._tell_all(began)
-        self._rests_until = self._clock() + REST_FACTOR * (self._clock() - began)
+        now = self._clock()
+        due, known = self._look(now)
+        looked = time.monotonic()
+        self._rests_until = looked + REST_FACTOR * (looked - began)
+        self._tell(due, known, now)
         return False
 
-    def _tell_all(self, now: float) -> None:
+    def _look(self, now: float) -> tuple[list[Due], Mapping[str, Known]]:
         limit = self._settings.most_problems
         found, cut = self._store.problems(limit)
         told = by_place(self._store.told())
@@ -74,8 +77,7 @@ class Reporting:
             known = {**known, **self._store.known(set(services.values()))}
         problems = about_services(found, services)
         self._speak_of(len(problems), cut)
-        due = self._due(problems, told, known, now, cut=cut)
-        self._tell(due, known, now)
+        return self._due(problems, told, known, now, cut=cut), known
 
     def _speak_of(self, count: int, cut: bool) -> None:
         metrics.PROBLEMS.set(count)

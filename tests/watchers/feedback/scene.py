@@ -23,6 +23,7 @@ from tests.translator.facts import SETTINGS, SOURCE
 from tests.translator.world import World
 from translator.postgres import PostgresStore
 from watchers.connection import from_kubeconfig
+from watchers.feedback.event import CONTROLLER
 from watchers.feedback.service import Feedback
 from watchers.feedback.settings import FeedbackSettings
 from watchers.feedback.subject import KIND_OF, NETWORK_STATUS
@@ -192,9 +193,10 @@ class Scene:
         return str(self.admin.request("GET", self.path(kind, name))["metadata"]["resourceVersion"])
 
     def events(self, namespace: str | None = None) -> list[dict[str, Any]]:
-        """Events of the namespace, oldest first."""
+        """Events of the namespace that are ours, oldest first; the API server's own repair of services makes some."""
         path = f"/apis/events.k8s.io/v1/namespaces/{namespace or self.namespace}/events"
-        return sorted(self.admin.request("GET", path)["items"], key=lambda each: each["eventTime"])
+        ours = [each for each in self.admin.request("GET", path)["items"] if each["reportingController"] == CONTROLLER]
+        return sorted(ours, key=lambda each: each["eventTime"])
 
     def told(self) -> list[tuple[str, str, str]]:
         """Type, reason and `kind name` of each Event of the namespace."""
