@@ -36,6 +36,7 @@ def test_a_wrong_setting_is_named(environment: dict[str, str], named: str) -> No
         from_env(AgentSettings, environment)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("environment", "said"),
     [({}, "CONTRAIL_KUBE_CNI_NODE_NAME"), ({**NAME, "CONTRAIL_KUBE_CNI_SOKET": "/x"}, "did you mean")],

@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from console.child import spawn, stop
 
 PATIENT = "import time; print('up', flush=True); time.sleep(600)"
@@ -43,18 +45,21 @@ def _alive(pid: int) -> bool:
         return False
 
 
+@pytest.mark.process
 def test_a_process_ends_when_it_is_asked(tmp_path: Path) -> None:
     process = _start(PATIENT, tmp_path / "log")
     assert stop([process], within=10) == []
     assert process.returncode == -signal.SIGTERM
 
 
+@pytest.mark.process
 def test_a_process_that_does_not_listen_is_killed_at_the_bound(tmp_path: Path) -> None:
     process = _start(STUBBORN, tmp_path / "log")
     assert stop([process], within=0.2) == [process.pid]
     assert process.returncode == -signal.SIGKILL
 
 
+@pytest.mark.process
 def test_hurry_ends_the_bound(tmp_path: Path) -> None:
     process = _start(STUBBORN, tmp_path / "log")
     began = time.monotonic()
@@ -62,6 +67,7 @@ def test_hurry_ends_the_bound(tmp_path: Path) -> None:
     assert time.monotonic() - began < 30
 
 
+@pytest.mark.process
 def test_a_child_does_not_outlive_a_parent_that_was_killed(tmp_path: Path) -> None:
     log = tmp_path / "log"
     parent = subprocess.Popen([sys.executable, "-c", PARENT, PATIENT, str(log)], stdout=subprocess.PIPE, text=True)

@@ -40,6 +40,7 @@ def test_every_target_of_make_exists() -> None:
     assert {"run", "test"} <= set(re.findall(r"make ([a-z]+)", README)) & targets
 
 
+@pytest.mark.process
 def test_the_replay_it_shows_is_what_every_replay_prints() -> None:
     """Each process hashes strings differently, so an order that hangs on a set would show."""
     shown = README.partition("$ python -m translator replay --log console/recordings/shop\n")[2].partition("$ ")[0]

@@ -16,6 +16,7 @@ from tests.rigs import kafka_jars
 from tests.rigs.kafka_broker import BOUND_TO_PARENT
 
 
+@pytest.mark.process
 def test_the_broker_ends_with_the_process_that_started_it() -> None:
     script = f"""
 import subprocess, sys, time
@@ -41,6 +42,7 @@ time.sleep(60)
                 os.kill(child, signal.SIGKILL)
 
 
+@pytest.mark.process
 def test_a_machine_without_java_or_maven_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONTRAIL_KUBE_CACHE", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -55,6 +57,7 @@ def test_a_machine_without_java_or_maven_says_so(tmp_path: Path, monkeypatch: py
         kafka_jars.jars()
 
 
+@pytest.mark.process
 def test_jars_of_another_pom_do_not_count_and_a_failed_fetch_leaves_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -47,6 +47,7 @@ def test_without_go_the_reason_says_so(tmp_path: Path, monkeypatch: pytest.Monke
     assert unavailable.__wrapped__() == "no 'go' on PATH"
 
 
+@pytest.mark.process
 def test_an_old_go_is_named_with_the_version_that_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONTRAIL_KUBE_CACHE", str(tmp_path / "cache"))
     go = tmp_path / "go"
@@ -65,6 +66,7 @@ def test_a_binary_in_the_cache_is_enough(tmp_path: Path, monkeypatch: pytest.Mon
     assert build() == binary_path()
 
 
+@pytest.mark.process
 def test_a_failed_build_leaves_no_binary_and_shows_what_go_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,6 +119,7 @@ def test_a_kubeconfig_stands_alone_and_is_private(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.process
 def test_a_component_that_ends_early_shows_the_tail_of_its_log(tmp_path: Path) -> None:
     component = shell("echo the port is taken; exit 3", tmp_path)
     component.start()
@@ -125,6 +128,7 @@ def test_a_component_that_ends_early_shows_the_tail_of_its_log(tmp_path: Path) -
     component.stop()
 
 
+@pytest.mark.process
 def test_a_component_that_ignores_the_request_to_end_is_killed(tmp_path: Path) -> None:
     component = shell("trap '' TERM; touch ready; while :; do sleep 0.01; done", tmp_path)
     component.start()

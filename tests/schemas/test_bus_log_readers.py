@@ -40,6 +40,7 @@ READER = """
 """
 
 
+@pytest.mark.process
 def test_a_recording_needs_no_right_to_write(tmp_path: Path) -> None:
     write(tmp_path / "live", range(3))
     export_topic(tmp_path / "live", "t", tmp_path / "recorded")
@@ -88,6 +89,7 @@ FOLLOWER = """
 """
 
 
+@pytest.mark.process
 def test_a_reader_in_another_process_sees_each_record_once_and_whole(tmp_path: Path) -> None:
     producer = LogProducer(tmp_path, "t", 1, options=LogOptions(segment_bytes=20_000))
     process = spawn(FOLLOWER, str(tmp_path))

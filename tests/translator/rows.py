@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import Any, Protocol
 
 from sqlalchemy import Engine, text
 
 from translator.memory import MemoryStore
 from translator.store import Store
+
+_decoded = lru_cache(maxsize=65536)(json.loads)
+"""Nobody changes what was dumped, and histories dump the same rows again and again."""
 
 Dump = dict[str, dict[Any, Any]]
 """Rows by table and key; without times, which no two runs share."""
@@ -45,7 +49,7 @@ class MemoryBackend:
                 for (topic, key), (epoch, offset) in tables.epochs.items()
             },
             "resources": {
-                key: (r.uid, r.resource_version, r.epoch, json.loads(r.text), _position(r.cause.position))
+                key: (r.uid, r.resource_version, r.epoch, _decoded(r.text), _position(r.cause.position))
                 for key, r in tables.resources.items()
             },
             "reads": {key: sorted(reads) for key, reads in tables.reads.items() if reads},
@@ -55,7 +59,7 @@ class MemoryBackend:
                     o.fq_name,
                     o.namespace,
                     o.shard,
-                    json.loads(o.body),
+                    _decoded(o.body),
                     o.digest.hex(),
                     o.generation,
                     o.absent,
@@ -75,7 +79,7 @@ class MemoryBackend:
             "diffs": {
                 key: (
                     d.op,
-                    *(None if body is None else json.loads(body) for body in (d.before, d.after)),
+                    *(None if body is None else _decoded(body) for body in (d.before, d.after)),
                     d.patch,
                     d.resource,
                     _position(d.cause.position),

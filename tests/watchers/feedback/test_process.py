@@ -19,6 +19,7 @@ from tests.watchers.feedback.scene import Scene
 from tests.watchers.patience import eventually
 
 
+@pytest.mark.process
 def test_a_setting_that_nobody_reads_ends_the_process_with_2(tmp_path: Path) -> None:
     environment = {"PATH": os.environ["PATH"], "CONTRAIL_KUBE_FEEDBACK_INTERVALL": "1"}
     done = subprocess.run(
