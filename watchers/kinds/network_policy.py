@@ -134,13 +134,15 @@ def _prefix(text: str, field: str) -> str:
 
 
 def _port(raw: PortInput, field: str) -> PolicyPort:
+    if raw.port in (0, ""):  # not taken for none, which is every port
+        raise MalformedObject(f"{field}.port is {raw.port!r}; accepted are 1 to 65535, a name, or none")
     port, end_port = raw.port or 0, raw.end_port or 0
     protocol = one_of(raw.protocol or "TCP", PROTOCOLS, f"{field}.protocol")
     if isinstance(port, str):
-        if end_port:
+        if raw.end_port is not None:
             raise MalformedObject(f"{field}.endPort is {end_port}; accepted is none beside the named port {port!r}")
         return PolicyPort(protocol=protocol, port_name=port)
-    if end_port and not 0 < port <= end_port:
+    if raw.end_port is not None and not 0 < port <= end_port:
         raise MalformedObject(f"{field}.endPort is {end_port}; accepted are {port or 'a port number'} and above")
     return PolicyPort(protocol=protocol, port=port, end_port=0 if end_port == port else end_port)
 

@@ -76,6 +76,18 @@ PLACE = "NetworkPolicy shop/x: spec.ingress[0].from[0]"
             "NetworkPolicy shop/x: spec.ingress[0].ports[0].endPort is 90; accepted are a port number and above",
         ),
         (
+            _policy(ingress=[{"ports": [{"port": 5, "endPort": 0}]}]),
+            "NetworkPolicy shop/x: spec.ingress[0].ports[0].endPort is 0; accepted are 5 and above",
+        ),
+        (
+            _policy(ingress=[{"ports": [{"port": 0}]}]),
+            "NetworkPolicy shop/x: spec.ingress[0].ports[0].port is 0; accepted are 1 to 65535, a name, or none",
+        ),
+        (
+            _policy(ingress=[{"ports": [{"port": ""}]}]),
+            "NetworkPolicy shop/x: spec.ingress[0].ports[0].port is ''; accepted are 1 to 65535, a name, or none",
+        ),
+        (
             _policy(ingress=[{"ports": [{"protocol": "TPC"}]}]),
             "NetworkPolicy shop/x: spec.ingress[0].ports[0].protocol is 'TPC'; accepted are TCP, UDP, SCTP",
         ),
