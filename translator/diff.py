@@ -76,12 +76,13 @@ class Change(msgspec.Struct, frozen=True, gc=False):
 def wanted(desired: Desired, home: str) -> Wanted:
     """What a resource of namespace `home` asks for, ready to compare and store.
 
-    An object's namespace is the one its owner annotations name, so that it does not depend on who asks.
+    An object's namespace is the one its owner annotations name, and a shared link has none, so that neither depends on
+    who asks.
     """
     if isinstance(desired, ContrailObject):
         return _wanted_object(_Same(desired))
     if isinstance(desired, Link):
-        return _wanted_link(_Same(desired), home)
+        return _wanted_link(_Same(desired), "" if desired.shared else home)
     text = canonical(desired.body())
     return Wanted(desired.uuid, desired.type, joined(desired.fq_name), home, text, digest_of(text), frozenset())
 

@@ -123,7 +123,8 @@ class Link:
     `owner_uuid` is None where only Contrail knows it: the applier resolves it by fq_name, and for a
     virtual-router also by `owner_address` (the node's internal address, '' if unknown). `after` is as an object's.
     With a `trunk` the owner is the virtual-router of the host on which the machine with that interface runs, and
-    `owner_fq_name` only tells the rows of nodes apart.
+    `owner_fq_name` only tells the rows of nodes apart. One that is `shared` may be asked for from several namespaces,
+    and belongs to none; that is no part of the body.
     """
 
     owner_type: str
@@ -136,6 +137,7 @@ class Link:
     attr: Json = None
     after: tuple[str, ...] = ()
     trunk: Trunk | None = None
+    shared: bool = False
 
     @property
     def uuid(self) -> str:

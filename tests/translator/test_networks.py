@@ -247,6 +247,16 @@ def test_a_named_network_is_connected_only_if_asked_for(connected: bool) -> None
     assert reached(contrail, blue) == ({blue, SERVICE_NETWORK, OWN_SERVICES, FABRIC} if connected else {blue})
 
 
+def test_a_network_that_pods_of_several_namespaces_have_connected_is_nobodys_alone() -> None:
+    connected = custom(BLUE, **{"network-connect": "true"})
+    first, second = (namespace("a"), pod("x", namespace="a", annotations=connected)), (ISOLATED, WEB)
+    wide = namespace(network=json.dumps(BLUE), network__connect="true", isolation="true")
+    check((NODE, *first, wide, WEB), (NODE, *first, *second), (NODE, wide, WEB), there=TENANTS)
+    links = [row for row in rows((wide, *first, WEB))["objects"].values() if row[1].startswith("virtual-network:")]
+    homes = sorted(row[2] for row in links if ":blue:" in row[1])
+    assert homes == ["", "", "shop"]  # to the nodes, to the default services, and to those of the isolated namespace
+
+
 def test_a_network_of_ours_is_not_connected_a_second_time_by_naming_it() -> None:
     domain, project, name = OWN_PODS.split(":")
     own = {"domain": domain, "project": project, "name": name}

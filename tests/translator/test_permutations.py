@@ -65,6 +65,7 @@ HISTORIES: tuple[History, ...] = (
     ),
     (endpoints("cart-2", endpoint("a", pod_uid=uid("a1"))), endpoints("cart-2", "h", endpoint("gone"), of="till")),
     (pod("i", annotations={NETWORK: BLUE}), pod("i", annotations={NETWORK: BLUE, f"{NETWORK}-connect": "true"})),
+    (pod("k", namespace="iso", annotations={NETWORK: BLUE, f"{NETWORK}-connect": "true"}), gone("k", namespace="iso")),
     (ingress("front", rule("", path("/"))), ingress("front", default_backend=CART, class_name="edge")),
     (ingress_class("edge", "elsewhere.example/x"), ingress_class("edge")),
 )

@@ -137,11 +137,14 @@ def of_app(
 def connection(settings: SettingsRecord, owner: Known, own_services: Named | None = None) -> tuple[Desired, ...]:
     """Links that put a network which is not ours under the policies to the nodes and the default services.
 
-    `own_services` is the policy to one more service network.
+    `own_services` is the policy to one more service network, a namespace's; the others any namespace may ask for.
     """
-    policies = [*names.node_policies(settings), names.default_service_policy(settings)]
-    policies += [own_services] if own_services is not None else []
-    return tuple(Link(owner.type, owner.fq_name, p.type, p.fq_name, p.uuid, attr=SEQUENCE) for p in policies)
+    policies = [(each, True) for each in (*names.node_policies(settings), names.default_service_policy(settings))]
+    policies += [(own_services, False)] if own_services is not None else []
+    return tuple(
+        Link(owner.type, owner.fq_name, each.type, each.fq_name, each.uuid, attr=SEQUENCE, shared=shared)
+        for each, shared in policies
+    )
 
 
 def _pair(
