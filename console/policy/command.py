@@ -143,8 +143,9 @@ def _inquiry(files: Sequence[Path], database: str, state: Path | None) -> tuple[
     if files:
         if database or state is not None:
             raise click.UsageError("-f asks of manifests, --database and --state of a running system: name one of them")
-        seen = picture(read(files), subnets=cluster.pod_subnets, complete=False)
-        return Inquiry(seen, Evaluator(translated(seen, settings_record(cluster)))), list(seen.notes)
+        passed_over: list[str] = []
+        seen = picture(read(files, note=passed_over.append), subnets=cluster.pod_subnets, complete=False)
+        return Inquiry(seen, Evaluator(translated(seen, settings_record(cluster)))), [*seen.notes, *passed_over]
     try:
         engine = connect(from_env(DatabaseSettings, environ), application="contrail-kube policy", pool_size=1)
         try:

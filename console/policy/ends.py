@@ -76,7 +76,7 @@ def port(text: str, target: Pod | None) -> Port:
         raise SettingsError(
             f"--port {text!r}: protocol is {said!r}; accepted are {', '.join(PROTOCOLS)}, and ICMP alone"
         )
-    if name.isdigit():
+    if name.isascii() and name.isdigit():
         if not 1 <= int(name) <= 65535:
             raise SettingsError(f"--port {text!r}: {name} is no port; accepted are 1 to 65535")
         return Port(protocol, int(name))

@@ -7,13 +7,14 @@ the file, the document, the object and the field.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import yaml
 
+from console.policy.fields import unknown
 from console.policy.picture import KINDS, Given, made_up_uid
 from schemas.errors import MalformedObject, SettingsError
 from watchers.kinds import KINDS as WATCHED
@@ -24,15 +25,21 @@ WITH_TEMPLATE = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Replic
 """Kinds that hold the template of their pods."""
 _OF_KIND: Mapping[str, Kind] = {kind.name: kind for kind in WATCHED if kind.name in KINDS}
 _DIRECTIONS = ("ingress", "egress")
+_POLICY = "NetworkPolicy"
+"""What a kind's name ends with whose fields must all be known."""
 Json = Any
+Note = Callable[[str], None]
 
 
-def read(paths: Iterable[Path]) -> list[Given]:
-    """What the files and directories say, directories with all that is below them; each object once."""
+def read(paths: Iterable[Path], *, note: Note = lambda text: None) -> list[Given]:
+    """What the files and directories say, directories with all that is below them; each object once.
+
+    `note` is told of policies that are none of Kubernetes' own, and are passed over.
+    """
     found: dict[tuple[str, str, str], Given] = {}
     for path in _files(paths):
         for place, document in _documents(path):
-            for given in _objects(document, place):
+            for given in _whole(document, place, note):
                 key = (given.kind, given.namespace, given.name)
                 if key in found:
                     raise SettingsError(f"{given.origin}: {given.label} is in {found[key].origin} already")
@@ -65,7 +72,14 @@ def _documents(path: Path) -> Iterator[tuple[str, Json]]:
             yield place, document
 
 
-def _objects(document: Json, place: str) -> Iterator[Given]:
+def _whole(document: Json, place: str, note: Note) -> list[Given]:
+    try:
+        return list(_objects(document, place, note))
+    except RecursionError:  # an alias of what it is in
+        raise SettingsError(f"{place}: is nested too deep, or holds itself") from None
+
+
+def _objects(document: Json, place: str, note: Note) -> Iterator[Given]:
     """What a document holds of the kinds that count; others are passed over, as kubectl would take them elsewhere."""
     if not isinstance(document, dict) or not isinstance(document.get("kind"), str):
         raise SettingsError(f"{place}: is no Kubernetes object; accepted is one with apiVersion, kind and metadata")
@@ -73,7 +87,7 @@ def _objects(document: Json, place: str) -> Iterator[Given]:
     if kind.endswith("List") and isinstance(document.get("items"), list):
         for number, item in enumerate(document["items"]):
             inner = {"kind": kind.removesuffix("List"), **item} if isinstance(item, dict) else item
-            yield from _objects(inner, f"{place}, items[{number}]")
+            yield from _objects(inner, f"{place}, items[{number}]", note)
         return
     if kind in WITH_TEMPLATE:
         document, kind = _pod_of(document, place), "Pod"
@@ -83,12 +97,15 @@ def _objects(document: Json, place: str) -> Iterator[Given]:
         yield _given(known, document, place)
     elif known is not None and known.group == str(version).rpartition("/")[0]:
         raise SettingsError(f"{place}: {kind} has apiVersion {version!r}; accepted is {known.api_version}")
+    elif kind.endswith(_POLICY):
+        note(f"{place}: {kind} of {version!r} is passed over" + (f": not {known.api_version}" if known else ""))
 
 
 def _given(kind: Kind, document: dict[str, Json], place: str) -> Given:
     raw = dict(document)
     meta: dict[str, Json] = raw["metadata"] if isinstance(raw.get("metadata"), dict) else {}
-    name = meta.get("name") or meta.get("generateName", "").rstrip("-")
+    generated = meta.get("generateName")
+    name = meta.get("name") or (generated.rstrip("-") if isinstance(generated, str) else "")
     namespace = meta.get("namespace") or ("default" if kind.namespaced else "")
     label = f"{kind.name} {namespace}/{name}" if kind.namespaced else f"{kind.name} {name}"
     raw["metadata"] = {
@@ -99,10 +116,12 @@ def _given(kind: Kind, document: dict[str, Json], place: str) -> Given:
     }
     try:
         seen = observe(kind, _input(kind, raw))
-        written = {way: _written(kind, raw, way) for way in _DIRECTIONS} if kind.name.endswith("NetworkPolicy") else {}
+        written = {way: _written(kind, raw, way) for way in _DIRECTIONS} if kind.name.endswith(_POLICY) else {}
     except (MalformedObject, msgspec.ValidationError) as error:
         text = str(error) if isinstance(error, MalformedObject) else f"{label}: {error}"
         raise SettingsError(f"{place}: {text}") from error
+    if kind.name.endswith(_POLICY) and (odd := next(unknown(kind.input, "spec", raw.get("spec")), None)):
+        raise SettingsError(f"{place}: {label}: {odd} is no field of a {kind.name}")
     assert seen.record is not None
     return Given(kind.name, seen.key.namespace, seen.key.name, seen.uid, seen.record, place, written)
 
@@ -123,19 +142,25 @@ def _input(kind: Kind, raw: dict[str, Json]) -> Any:
 
 def _pod_of(document: dict[str, Json], place: str) -> dict[str, Json]:
     """The one pod that stands for all that a workload makes."""
-    spec = document.get("spec") or {}
+    meta, spec = _part(document, "metadata", place), _part(document, "spec", place)
     if document["kind"] == "CronJob":
-        spec = (spec.get("jobTemplate") or {}).get("spec") or {}
-    template, meta = spec.get("template") or {}, document.get("metadata") or {}
-    if not isinstance(template, dict) or not isinstance(meta, dict):
-        raise SettingsError(f"{place}: {document['kind']}: spec.template is no template of a pod")
-    inner = template.get("metadata") or {}
+        spec = _part(_part(spec, "jobTemplate", place), "spec", place)
+    template = _part(spec, "template", place)
+    inner = _part(template, "metadata", place)
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {**inner, "name": meta.get("name", ""), "namespace": meta.get("namespace", "")},
-        "spec": template.get("spec") or {},
+        "spec": _part(template, "spec", place),
     }
+
+
+def _part(of: dict[str, Json], name: str, place: str) -> dict[str, Json]:
+    """A field that is a mapping, {} where it is absent."""
+    found = of.get(name) or {}
+    if not isinstance(found, dict):
+        raise SettingsError(f"{place}: {name} is {str(found)[:100]!r}; accepted is a mapping")
+    return found
 
 
 class _Loader(yaml.SafeLoader):

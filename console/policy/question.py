@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from console.policy.ends import End, Port, ends, port
+from console.policy.ends import ICMP, End, Port, ends, port
 from console.policy.picture import Picture, Pod
 from console.policy.semantics import Answer, answer
 from schemas.errors import SettingsError
@@ -92,6 +92,10 @@ def matrix(
     if unknown := [each for each in namespaces if each not in picture.namespaces]:
         raise SettingsError(f"--namespace {unknown[0]!r}: known are {', '.join(sorted(picture.namespaces)) or 'none'}")
     pods = [pod for _, pod in sorted(picture.pods.items()) if not namespaces or pod.namespace in namespaces]
+    if not pods:
+        raise SettingsError("there is no pod to ask of")
+    if nowhere := [each for each in ports if not _is_number(each) and not any(_has(pod, each) for pod in pods)]:
+        raise SettingsError(f"--port {nowhere[0]!r}: none of the pods has a port of that name and protocol")
     places = [tuple(End(each, pod) for each in pod.addresses) for pod in pods if pod.addresses]
     places += [tuple(ends(each, "--outside", picture)) for each in outside]
     asked = tuple(ports) or _declared(pods)
@@ -118,10 +122,15 @@ def _pair(sources: Iterable[End], targets: Iterable[End], family: int) -> tuple[
 
 def _wanted(text: str, target: End) -> Port | None:
     """The port; None for a name that the target has no port of."""
-    name = text.partition("/")[0]
-    if name.isdigit() or name.upper() == "ICMP" or (target.pod is not None and _has(target.pod, text)):
+    if _is_number(text) or (target.pod is not None and _has(target.pod, text)):
         return port(text, target.pod)
     return None
+
+
+def _is_number(text: str) -> bool:
+    """Whether it means the same to every target."""
+    name = text.partition("/")[0]
+    return (name.isascii() and name.isdigit()) or name.upper() == ICMP
 
 
 def _has(pod: Pod, text: str) -> bool:

@@ -72,6 +72,7 @@ def test_addresses_and_json(shop: Path) -> None:
         ("2001:db8::1", "shop/db", "80", "no addresses of one family"),
         ("shop/web", "shop/db", "http", "shop/db has no TCP port of that name; it has sql (5432/TCP)"),
         ("shop/web", "shop/db", "0", "0 is no port"),
+        ("shop/web", "shop/db", "\u00b2", "accepted are 80, 80/UDP, the name of a container port, and ICMP"),
         ("shop/web", "shop/db", "80/FTP", "accepted are TCP, UDP, SCTP"),
         ("shop/web", "203.0.113.7", "http", "the target is no pod"),
     ],
@@ -108,6 +109,21 @@ def test_the_table_can_be_of_some_namespaces_and_of_ports_by_name(shop: Path) ->
     assert _grid(result.output, "ICMP") == {"shop/db": [".", "-"], "shop/web": ["-", "."]}
     wrong = run("matrix", "-f", shop, "--namespace", "none")
     assert "known are monitoring, shop" in str(wrong.exception)
+
+
+def test_a_table_of_nothing_is_not_an_answer(shop: Path, tmp_path: Path) -> None:
+    """A name that is mistyped would be a table of dots, and one of no pods an empty one."""
+    assert "none of the pods has a port of that name" in str(run("matrix", "-f", shop, "--port", "htp").exception)
+    (tmp_path / "none.yaml").write_text("kind: Service\n")
+    assert "there is no pod to ask of" in str(run("matrix", "-f", tmp_path / "none.yaml").exception)
+
+
+def test_policies_that_are_not_of_kubernetes_are_told(shop: Path) -> None:
+    """A version that is long gone, or mistyped, is no policy to anybody: everything would look open."""
+    old = "apiVersion: extensions/v1beta1\nkind: NetworkPolicy\nmetadata: {name: old, namespace: shop}\n"
+    (shop / "old.yaml").write_text(old)
+    result = ask(shop, "shop/web", "shop/db", "sql")
+    assert "old.yaml: NetworkPolicy of 'extensions/v1beta1' is passed over: not networking.k8s.io/v1" in result.stderr
 
 
 def test_the_table_by_namespace_says_all_some_or_none(shop: Path) -> None:
