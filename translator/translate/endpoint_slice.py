@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import cast
 
-from schemas.contrail.objects import ContrailObject, Link
+from schemas.contrail.objects import ContrailObject, FqName, Link
 from schemas.records import Endpoint, EndpointSliceRecord, PodRecord, ServiceRecord
 from translator.notice import Notice, Outcome
 from translator.resource import Key, Resource
@@ -159,4 +160,10 @@ def _is_same(endpoint: Endpoint, pod: Resource) -> bool:
 
 
 def _link(owner: ContrailObject, member: Named) -> Link:
-    return Link(owner.type, owner.fq_name, member.type, member.fq_name, member.uuid, owner_uuid=owner.uuid)
+    return _link_of(owner.type, owner.fq_name, owner.uuid, member)
+
+
+@lru_cache(maxsize=4096)
+def _link_of(type_: str, fq_name: FqName, uuid: str, member: Named) -> Link:
+    """Kept, because an event of a slice changes one of its members, and leaves the others."""
+    return Link(type_, fq_name, member.type, member.fq_name, member.uuid, owner_uuid=uuid)

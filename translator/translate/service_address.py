@@ -50,13 +50,12 @@ def cluster_addresses(settings: SettingsRecord, service: Resource, network: Know
     if not is_served(record):
         return ()
     fitting = [address for address in record.cluster_ips if is_within(settings, address)]
-    return tuple(_cluster_address(settings, service, network, address) for address in fitting)
+    return tuple(_cluster_address(settings, service.name, service.uid, network, address) for address in fitting)
 
 
 def is_within(settings: SettingsRecord, address: str) -> bool:
     """Whether a subnet of the service networks holds the address."""
-    found = ipaddress.ip_address(address)
-    return any(found in subnet for subnet in _subnets(settings.service_subnets))
+    return _is_within(settings.service_subnets, address)
 
 
 def interface(settings: SettingsRecord, service: Resource, network: Known) -> Named:
@@ -105,6 +104,14 @@ def floating_ip(settings: SettingsRecord, service: Resource, at: ClusterAddress,
     Contrail maps a port of a floating-ip to one port, so there are as many as the members differ; a member is behind
     one of them. Each lives as long as a slice has such members.
     """
+    return _floating_ip(settings, service.namespace, service.name, service.uid, at, ports)
+
+
+@lru_cache(maxsize=8192)
+def _floating_ip(
+    settings: SettingsRecord, namespace: str, service: str, uid: str, at: ClusterAddress, ports: Ports
+) -> ContrailObject:
+    """Kept, because the events of a slice change its members, and rarely this."""
     key = f"{at.named.uuid}/{ports.resolved}" if ports.resolved else at.named.uuid
     uuid = object_uuid(settings.cluster, names.FLOATING_IP, key)
     return ContrailObject(
@@ -113,12 +120,12 @@ def floating_ip(settings: SettingsRecord, service: Resource, at: ClusterAddress,
         uuid,
         names.INSTANCE_IP,
         {
-            "annotations": marks(settings, service),
+            "annotations": owner_annotations(settings, "Service", namespace, service, k8s_uuid=uid),
             "floating_ip_address": at.address,
             "floating_ip_traffic_direction": "ingress",
             **ports.properties(),
         },
-        (names.project(settings, service.namespace).reference(),),
+        (names.project(settings, namespace).reference(),),
         parent_uuid=at.named.uuid,
     )
 
@@ -128,12 +135,13 @@ def marks(settings: SettingsRecord, service: Resource) -> dict[str, Json]:
     return owner_annotations(settings, "Service", service.namespace, service.name, k8s_uuid=service.uid)
 
 
-def _cluster_address(settings: SettingsRecord, service: Resource, network: Known, address: str) -> ClusterAddress:
+@lru_cache(maxsize=8192)
+def _cluster_address(settings: SettingsRecord, service: str, uid: str, network: Known, address: str) -> ClusterAddress:
     family = f"v{ipaddress.ip_address(address).version}"
-    key = names.part_key(settings, service.uid, f"{_part(settings)}/{address}", network)
+    key = names.part_key(settings, uid, f"{_part(settings)}/{address}", network)
     uuid = object_uuid(settings.cluster, names.INSTANCE_IP, key)
     # One name whatever the address and the network: so the earlier one is deleted before the next is made.
-    name = f"{service.name}__{service.uid}__{family}"
+    name = f"{service}__{uid}__{family}"
     return ClusterAddress(address, family, Named(names.INSTANCE_IP, (name,), uuid))
 
 
@@ -143,6 +151,13 @@ def _part(settings: SettingsRecord) -> str:
     So all that was there before is gone, in the order of names, before the first of it is made anew.
     """
     return "loadbalancer" if is_balanced(settings) else "service"
+
+
+@lru_cache(maxsize=8192)
+def _is_within(cidrs: tuple[str, ...], address: str) -> bool:
+    """Kept, because each event of a slice asks for the addresses of its service."""
+    found = ipaddress.ip_address(address)
+    return any(found in subnet for subnet in _subnets(cidrs))
 
 
 @lru_cache(maxsize=64)
