@@ -1,8 +1,8 @@
 """`python -m benchmarks.translate`: events per second of the translation, in memory and into PostgreSQL.
 
-The log is synthetic (benchmarks/synthetic.py): namespaces, nodes, and lives of pods of six events each, so that two
-thirds of the events change a desired object or may. Decoding is included. Medians over the runs, with the extremes;
-CPU seconds beside wall seconds, because a shared machine gives less than a core.
+The logs are synthetic: lives of pods of six events each, alone (benchmarks/synthetic.py), and among the services,
+slices, workloads, attachments, ingresses and policies of a cluster (benchmarks/mixed.py). Decoding is included. Medians
+over the runs, with the extremes; CPU seconds beside wall seconds, because a shared machine gives less than a core.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import sys
 import time
 from collections import defaultdict
 
+from benchmarks import mixed
 from benchmarks.synthetic import CLUSTER, TOPIC, records
 from console.postgres import EmbeddedPostgres
 from schemas.bus.port import Record
@@ -36,12 +37,17 @@ PARTITIONS = 4
 def main() -> None:
     """Measure and print."""
     options = _options()
-    log = records(pods=options.pods, partitions=PARTITIONS)
-    print(f"{len(log)} events of {options.pods} pods, batches of {options.batch}, {options.runs} runs")
+    alone, log = (make(pods=options.pods, partitions=PARTITIONS) for make in (records, mixed.records))
+    print(f"{len(log)} events of {options.pods} pods and all around them, of these pods alone {len(alone)}")
+    print(f"batches of {options.batch}, {options.runs} runs")
     tune_garbage_collector()
     _report("memory", [_timed(MemoryStore(), log, options.batch) for _ in range(options.runs)])
+    _report("memory, pods alone", [_timed(MemoryStore(), alone, options.batch) for _ in range(options.runs)])
     with EmbeddedPostgres(durable=not options.no_fsync) as server:
         _report("PostgreSQL", [_into(server, f"one{run}", log, options.batch) for run in range(options.runs)])
+        _report(
+            "PostgreSQL, pods alone", [_into(server, f"pods{n}", alone, options.batch) for n in range(options.runs)]
+        )
         for number in (2, 4):
             results = [_together(server, number, run, log, options.batch) for run in range(options.runs)]
             _report(f"PostgreSQL, {number} translators at once", results)
