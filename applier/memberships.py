@@ -4,7 +4,8 @@ No reference leads from a firewall-policy to the links that give interfaces thei
 when the tags of its namespace are on every interface that is there; a tag that it no longer needs goes only then, or
 when the policy is gone. An interface that is not there yet is not waited for: no address of it is known before it has
 its tags. What changes its labels gets its new tags before and loses the old ones after that: whatever isolates it, by
-a tag of its own or by membership, does so without a gap.
+a tag of its own or by membership, does so without a gap. What goes waits for what Contrail refused for good as well,
+because then the rules and tags of before are still in effect.
 """
 
 from __future__ import annotations
@@ -23,10 +24,12 @@ _OWNER_IS_THERE = """
 """
 _COLUMNS = """
     SELECT p.uuid::text, l.uuid::text, false, n.uuid::text, n.type, n.fq_name, n.absent,
-           a.applied_generation IS NOT NULL AS in_place, false AS settled, a.next_attempt_at <= now() AS due
+           a.applied_generation IS NOT NULL AS in_place, false AS settled,
+           a.status <> 'dead' AND a.next_attempt_at <= now() AS due
 """
 _MOST = 5000
-_IS_WANTED = "NOT l.absent AND t.applied_generation IS NULL AND t.status NOT IN ('applied', 'dead')"
+_IS_MISSING = "NOT l.absent AND t.applied_generation IS NULL AND t.status <> 'applied'"
+_IS_TO_COME = f"{_IS_MISSING} AND t.status <> 'dead'"
 # From the policy by its rules to their membership tags, and back from these to the links: indexes all the way.
 LINKS_OF_POLICIES = text(f"""
     WITH pair AS MATERIALIZED (
@@ -38,7 +41,7 @@ LINKS_OF_POLICIES = text(f"""
         JOIN desired_edge members ON members.to_uuid = tag.uuid
         JOIN desired_object l ON l.uuid = members.from_uuid AND {_LINK}
         JOIN apply_state t ON t.object_uuid = l.uuid
-        WHERE rules.from_uuid = ANY(CAST(:uuids AS uuid[])) AND {_IS_WANTED} AND {_OWNER_IS_THERE} LIMIT {_MOST}
+        WHERE rules.from_uuid = ANY(CAST(:uuids AS uuid[])) AND {_IS_TO_COME} AND {_OWNER_IS_THERE} LIMIT {_MOST}
     )
     {_COLUMNS.replace("p.uuid", "pair.p").replace("l.uuid", "pair.l")}
     FROM pair JOIN desired_object n ON n.uuid = pair.l JOIN apply_state a ON a.object_uuid = n.uuid
@@ -49,7 +52,7 @@ POLICIES_OF_LINKS = text(f"""
         SELECT p.uuid AS p, l.uuid AS l
         FROM desired_object l
         JOIN desired_object p ON p.cluster = l.cluster AND p.type = 'firewall-policy' AND p.namespace = l.namespace
-        JOIN apply_state s ON s.object_uuid = p.uuid AND s.status NOT IN ('applied', 'dead')
+        JOIN apply_state s ON s.object_uuid = p.uuid AND s.status <> 'applied'
         WHERE l.uuid = ANY(CAST(:uuids AS uuid[])) AND {_OWNER_IS_THERE} LIMIT {_MOST}
     )
     {_COLUMNS.replace("p.uuid", "pair.p").replace("l.uuid", "pair.l")}
@@ -63,7 +66,7 @@ _LINKS_OF_OWNER = f"""
 LINKS_OF_OWNERS = text(f"""
     WITH pair AS MATERIALIZED (
         SELECT e.to_uuid AS p, l.uuid AS l FROM {_LINKS_OF_OWNER}
-        WHERE e.to_uuid = ANY(CAST(:uuids AS uuid[])) AND {_IS_WANTED} LIMIT {_MOST}
+        WHERE e.to_uuid = ANY(CAST(:uuids AS uuid[])) AND {_IS_MISSING} LIMIT {_MOST}
     )
     {_COLUMNS.replace("p.uuid", "pair.p").replace("l.uuid", "pair.l")}
     FROM pair JOIN desired_object n ON n.uuid = pair.l JOIN apply_state a ON a.object_uuid = n.uuid
@@ -75,11 +78,11 @@ STAYING_OF_LINKS = text(f"""
         WHERE g.absent AND g.uuid = ANY(CAST(:uuids AS uuid[]))
     ), pair AS MATERIALIZED (
         (SELECT l.uuid AS p, gone.l AS l FROM gone JOIN {_LINKS_OF_OWNER} ON e.to_uuid = gone.owner
-         WHERE {_IS_WANTED} LIMIT {_MOST})
+         WHERE {_IS_MISSING} LIMIT {_MOST})
         UNION ALL
         (SELECT o.uuid, gone.l FROM gone JOIN desired_object o ON o.uuid = gone.owner AND NOT o.absent
          JOIN apply_state t ON t.object_uuid = o.uuid
-         WHERE t.applied_generation IS NOT NULL AND t.status NOT IN ('applied', 'dead') LIMIT {_MOST})
+         WHERE t.applied_generation IS NOT NULL AND t.status <> 'applied' LIMIT {_MOST})
     )
     {_COLUMNS.replace("p.uuid", "pair.p").replace("l.uuid", "pair.l")}
     FROM pair JOIN desired_object n ON n.uuid = pair.p JOIN apply_state a ON a.object_uuid = n.uuid

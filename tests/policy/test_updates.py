@@ -204,6 +204,60 @@ def test_a_pod_out_of_one_membership_and_into_another_that_is_refused_stays_isol
             assert {str(table(before, rows)) for rows in playing.states} == {str(table(before))} == {str(table(after))}
 
 
+def until_refused(playing: Playing, type_: str) -> None:
+    """Until this type is given up, and what waits was looked at twice more, or went on."""
+
+    def waiting() -> dict[str, int]:
+        return {uuid: each.attempts for uuid, each in playing.store.states().items() if each.status == "blocked"}
+
+    until(lambda: "dead" in playing.statuses(type_), told=playing.store.unfinished)
+    before = waiting()
+    until(lambda: all(waiting().get(uuid, 1 << 30) >= count + 2 for uuid, count in before.items()))
+
+
+FRONT = policy(shop(), "shop/front", expressed(("tier", "Exists", ())), ingress=(), egress=())
+
+
+def test_case_76_a_list_that_is_refused_for_good_leaves_the_memberships_of_the_one_in_effect(
+    store_engine: Engine, contrail: ContrailSimulator
+) -> None:
+    """Both isolate web, the old one by a membership: without it the old list, which stays, would let everybody in."""
+    new = policy(shop(), "shop/web", labelled(app="web"), ingress=(), egress=())
+    playing = Playing(store_engine, contrail, FRONT)
+    with applying(playing.store, contrail):
+        until_applied(playing.store)
+        playing.states.clear()
+        contrail.faults.add(Fault(Trouble.STATUS, "PUT", "/firewall-policy", None, status=400, text="no"))
+        playing.become(new)
+        until_refused(playing, "firewall-policy")
+        contrail.faults.clear()
+        assert {str(table(FRONT, rows)) for rows in playing.states} == {str(table(FRONT))}
+        playing.become(FRONT)
+        until_applied(playing.store)
+        assert table(FRONT, playing.states[-1]) == table(FRONT)
+
+
+@pytest.mark.parametrize("refused", ["link", "virtual-machine-interface"])
+def test_a_pod_that_is_refused_the_tags_of_its_new_labels_for_good_keeps_what_isolated_it(
+    store_engine: Engine, contrail: ContrailSimulator, refused: str
+) -> None:
+    """Isolated by a label and then by a membership, which is refused, or the other way round."""
+    by_label = policy(shop(), "shop/front", labelled(tier="front"), ingress=(), egress=())
+    by_label = policy(by_label, "shop/rest", expressed(("tier", "DoesNotExist", ())), ingress=(), egress=())
+    by_membership = pod(by_label, "shop/web", ContainerPort(port=80, name="http"), number=1, app="web")
+    old, new = (by_label, by_membership) if refused == "link" else (by_membership, by_label)
+    playing = Playing(store_engine, contrail, old)
+    with applying(playing.store, contrail):
+        until_applied(playing.store)
+        playing.states.clear()
+        path = "/ref-update" if refused == "link" else "/virtual-machine-interface/"
+        contrail.faults.add(Fault(Trouble.STATUS, "", path, None, status=400, text="no"))
+        playing.become(new)
+        until_refused(playing, refused)
+        contrail.faults.clear()
+        assert {str(table(old, rows)) for rows in playing.states} <= {str(table(old))}
+
+
 def test_case_77_a_policy_deleted_while_the_applier_is_down_is_gone_at_its_start(
     store_engine: Engine, contrail: ContrailSimulator
 ) -> None:
