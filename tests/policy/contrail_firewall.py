@@ -5,8 +5,9 @@ of the agent (filter/acl.cc, acl_entry.cc, pkt/flow_entry.cc, oper/vm_interface.
 
 - an interface's tags are its own, its machine's, its network's and its project's; labels add up, of any other type the
   nearest counts;
-- its list is that of the policy sets that refer to its application tag: their policies by sequence, in these the rules
-  by sequence, as texts. The first rule that matches decides; if none does, the flow is dropped. No policies: it passes;
+- its list is that of the policy set for all applications, and then of the one that refers to its application tag: their
+  policies by sequence, in these the rules by sequence, as texts. The first rule that matches decides; if none does, the
+  flow is dropped. No policies: it passes;
 - all tags of a rule's endpoint must be there; a subnet and an address group go by address, within a family; an endpoint
   that says nothing is any. An address group that is not there when the rule is made is any, too: that is a fault here;
 - a service of protocol `any` has no ports; without source ports it is all of them. ICMP has no ports to compare;
@@ -159,7 +160,7 @@ class ContrailFirewall:
     def _bound(self, thing: Thing) -> Interface:
         tags = self._tags(thing)
         application = [tag for tag in tags if tag.startswith("application=")]
-        return Interface(tags, self._list(application[0]) if application else None)
+        return Interface(tags, self._list(application[0] if application else ""))
 
     def _tags(self, interface: Thing) -> frozenset[str]:
         """Own tags, then those of the machine, the network, the project."""
@@ -186,14 +187,13 @@ class ContrailFirewall:
         return self._lists[application]
 
     def _read_list(self, application: str) -> list[Rule] | None:
-        sets = [
-            thing
-            for (type_, _), thing in self._things.items()
-            if type_ == "application-policy-set" and application in [tag for tag, _ in thing.to("tag")]
-        ]
-        if len(sets) > 1:
-            raise Broken(f"{application} binds {', '.join(each.name for each in sets)}: their order is undefined")
-        policies = [policy for each in sets for policy in self._in_sequence(each, "firewall-policy")]
+        every = [thing for (type_, _), thing in self._things.items() if type_ == "application-policy-set"]
+        of_all = [each for each in every if each.properties.get("all_applications")]
+        bound = [each for each in every if application in [tag for tag, _ in each.to("tag")]]
+        for sets in (of_all, bound):
+            if len(sets) > 1:
+                raise Broken(f"{application} binds {', '.join(each.name for each in sets)}: their order is undefined")
+        policies = [policy for each in (*of_all, *bound) for policy in self._in_sequence(each, "firewall-policy")]
         if not policies:
             return None
         return [

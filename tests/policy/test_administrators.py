@@ -213,9 +213,9 @@ def test_of_several_namespaces_that_a_rule_names_only_the_own_one_is_the_own_one
 
 @pytest.mark.slow
 def test_administrators_mean_what_they_say() -> None:
-    explore(holds, clusters(admin=True), count=150)
+    explore(holds, clusters(admin=True), count=300)
 
 
 @pytest.mark.slow
 def test_administrators_still_do_after_every_step_of_a_history() -> None:
-    explore(stays, st.tuples(clusters(admin=True), st.lists(steps(admin=True), min_size=1, max_size=6)), count=15)
+    explore(stays, st.tuples(clusters(admin=True), st.lists(steps(admin=True), min_size=1, max_size=6)), count=30)

@@ -37,9 +37,10 @@ from tests.policy.building import (
     rule,
     shop,
 )
-from tests.policy.cluster import Spot
+from tests.policy.cluster import Spot, pairs, spots
 from tests.policy.contrail_firewall import Sessions
 from tests.policy.holding import means, store_of
+from tests.policy.kubernetes_rules import KubernetesRules
 from tests.policy.truth import firewall_of, uids
 from tests.translator.facts import OURS, SETTINGS
 
@@ -245,6 +246,23 @@ def test_replies_pass_where_only_the_way_out_is_open() -> None:
     assert not asked.packet(db, web, "TCP", 5432, 50000), "nobody asked"
     assert asked.packet(web, db, "TCP", 50000, 5432) and asked.packet(db, web, "TCP", 5432, 50000)
     assert not asked.packet(db, web, "TCP", 5432, 50001)
+
+
+def test_traffic_to_a_service_is_judged_by_the_pod_that_it_reaches() -> None:
+    """At the source its tags are there with the service's address, and behind the service its own address."""
+    cluster = out_of_web(
+        pods(DB), cluster=into_db(pods(WEB), pods(expressed(("app", "DoesNotExist", ()))), cluster=shop(SETTINGS))
+    )
+    cluster = policy(cluster, "other/out", WEB, egress=(rule(pods(of=labelled(team="x"))),))
+    firewall, rules = firewall_of(store_of(cluster).backend.store), KubernetesRules(cluster)
+    ends = [each for each in spots(cluster) if each.pod and ":" not in each.address]
+    answers = set()
+    for source, target in pairs(ends):
+        through = replace(target, address="10.96.0.10")
+        wanted = rules.allows(source, target, [("TCP", 80)])
+        assert firewall.allows(source, through, [("TCP", 80)], uids(cluster)) == wanted, f"{source} to {target}"
+        answers.add(wanted)
+    assert len(answers) == 2
 
 
 @pytest.mark.parametrize("project", ["", "all"])

@@ -216,6 +216,23 @@ def test_what_contrail_would_refuse_or_misread_is_a_fault(rule: dict[str, Any], 
         firewall(rule)
 
 
+def test_policies_of_sets_for_all_applications_are_asked_first() -> None:
+    """The agent puts those of global sets before all others, and on interfaces without a tag as well."""
+    closed = ContrailObject(
+        "firewall-rule", (MANAGEMENT, "closed"), "c", "policy-management", says("deny", tags("web"), ANY, "tcp", 80, 80)
+    )
+    to = Reference("firewall-rule", (MANAGEMENT, "closed"), None, {"sequence": "1.0"})
+    policy = ContrailObject("firewall-policy", (MANAGEMENT, "global"), "gp", "policy-management", {}, (to,))
+    above = Reference("firewall-policy", (MANAGEMENT, "global"), None, {"sequence": "9.0"})
+    every = ContrailObject(
+        "application-policy-set", (MANAGEMENT, "every"), "gs", "policy-management", {"all_applications": True}, (above,)
+    )
+    asked = firewall(says("pass", ANY, ANY), extra=(row(closed), row(policy), row(every)))
+    assert not passes(asked, WEB, DB) and passes(asked, WEB, DB, UDP) and passes(asked, OUT, DB)
+    other = firewall(extra=(row(closed), row(policy), row(every), *interface("free", "application=b")))
+    assert not other.allows(OUT, Spot("10.0.0.3", pod="a/free"), [UDP], {**UIDS, "a/free": "u-free"})[0]
+
+
 def test_two_sets_for_one_application_are_a_fault() -> None:
     other = ContrailObject(
         "application-policy-set",

@@ -48,8 +48,8 @@ def means_each(example: tuple[Cluster, list[dict[Key, NetworkPolicyRecord]]]) ->
 
 
 def test_network_policies_mean_what_they_say() -> None:
-    explore(means_each, SETS, count=100)
+    explore(means_each, SETS, count=300)
 
 
 def test_they_still_do_after_every_step_of_a_history() -> None:
-    explore(stays, st.tuples(clusters(), st.lists(steps(), min_size=1, max_size=8)), count=30)
+    explore(stays, st.tuples(clusters(), st.lists(steps(), min_size=1, max_size=8)), count=60)
