@@ -15,6 +15,7 @@ from schemas.records import (
     AdminRule,
     BaselineAdminNetworkPolicyRecord,
     LabelSelector,
+    SettingsRecord,
 )
 from tests.policy.building import ALL, block, expressed, labelled, node, pods, policy, rule, shop
 from tests.policy.cluster import Cluster
@@ -188,6 +189,21 @@ def test_passed_pods_meet_blocks_of_network_policies_by_their_addresses() -> Non
     cluster = policy(plain(), "shop/out", WEB, egress=(rule(block("10.32.0.0/30")),))
     cluster = admin(cluster, 1, subject=chosen(SHOP), egress=[says("Pass", of()), says("Allow", of())])
     means(cluster, yes=["shop/web > shop/db:80", "shop/tool > other/db:80"], no=["shop/web > other/web:80"])
+
+
+@pytest.mark.parametrize("settings", [SETTINGS, SHARED], ids=["projects", "one project"])
+def test_passed_pods_of_a_membership_meet_blocks_as_well(settings: SettingsRecord) -> None:
+    """No label says who they are: tags of interfaces do, and of projects where namespaces are meant."""
+    start = policy(shop(settings), "shop/out", WEB, egress=(rule(block("10.32.0.0/30"), block("10.32.0.4/31")),))
+    by_pods = says("Pass", of(ALL, expressed(("app", "NotIn", ("web",)))))
+    cluster = admin(start, 1, subject=chosen(SHOP), egress=[by_pods, says("Deny", of())])
+    means(cluster, yes=["shop/web > shop/db:80", "shop/web > other/db:80"], no=["shop/web > other/web:80"])
+    by_spaces = says("Pass", of(expressed(("team", "NotIn", ("x",)))))
+    cluster = admin(start, 1, subject=chosen(SHOP), egress=[by_spaces, says("Deny", of())])
+    means(cluster, yes=["shop/web > other/web:80"], no=["shop/web > shop/db:80"])
+    beyond = policy(shop(settings), "shop/out", WEB, egress=(rule(block("10.32.0.0/30")),))
+    cluster = admin(beyond, 1, subject=chosen(SHOP), egress=[by_spaces, says("Allow", of())])
+    means(cluster, yes=["shop/web > shop/db:80"], no=["shop/web > other/web:80"])
 
 
 def test_tiers_hold_where_all_namespaces_share_one_project() -> None:
