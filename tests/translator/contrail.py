@@ -79,6 +79,22 @@ class FollowingContrail:
                 self._apply(step.row)
             rows = [each.row for each in result.blocked]
 
+    def follow_patiently(self, store: MemoryStore) -> None:
+        """The same, as the applier does it: what is refused is tried again for as long as anything else succeeds.
+
+        Addresses that change hands, and subnets that their last user leaves, are refused until the other one is gone.
+        """
+        while rows := self._rows(store):
+            edges, refused, done = self._edges(store), "", False
+            for step in plan(rows, edges, self._missing(store, edges)).steps:
+                try:
+                    self._apply(step.row)
+                    done = True
+                except Refused as error:
+                    refused = str(error)
+            if not done:
+                raise Refused(refused or "what is left needs each other")
+
     def read(self, type_: str, uuid: str) -> dict[str, Any]:
         """An object as the API has it."""
         found: dict[str, Any] = self._ask("GET", wire.object_path(type_, uuid))[type_]
