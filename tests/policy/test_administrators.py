@@ -191,6 +191,25 @@ def test_passed_pods_meet_blocks_of_network_policies_by_their_addresses() -> Non
     means(cluster, yes=["shop/web > shop/db:80", "shop/tool > other/db:80"], no=["shop/web > other/web:80"])
 
 
+@pytest.mark.parametrize(
+    ("subject", "isolated"),
+    [
+        (labelled(app="web"), labelled(tier="back")),
+        (expressed(("app", "NotIn", ("db",))), expressed(("tier", "DoesNotExist", ()))),
+    ],
+    ids=["labels", "memberships"],
+)
+def test_networks_that_some_pods_may_reach_close_nothing_to_them(
+    subject: LabelSelector, isolated: LabelSelector
+) -> None:
+    """Behind them others are isolated: that denial is not for these pods, and does not stand for theirs."""
+    cluster = policy(plain(), "shop/out", isolated, egress=())
+    cluster = policy(cluster, "shop/in", DB, ingress=(rule(pods(WEB)),))
+    networks = AdminPeer(networks=("10.32.0.0/31",))
+    cluster = admin(cluster, 1, subject=chosen(SHOP, subject), egress=[says("Allow", networks)])
+    means(cluster, yes=["shop/web > shop/db:80"], no=["shop/tool > shop/db:80"])
+
+
 @pytest.mark.parametrize("settings", [SETTINGS, SHARED], ids=["projects", "one project"])
 def test_passed_pods_of_a_membership_meet_blocks_as_well(settings: SettingsRecord) -> None:
     """No label says who they are: tags of interfaces do, and of projects where namespaces are meant."""
