@@ -72,7 +72,7 @@ def drawn(chance: Random, *, dual: bool) -> Iterator[ChangeEvent]:
         (0.6, lambda: namespace("other", **pick(SPACES))),  # type: ignore[arg-type]
         (0.3, lambda: namespace("default", **pick([{}, {"ip_fabric_snat": "true"}]))),  # type: ignore[arg-type]
         (0.9, node),
-        *((0.8, lambda name=name: _pod(name, chance)) for name in "abc"),  # type: ignore[misc]
+        *((0.8, lambda name=name: _pod(name, chance)) for name in "abc"),
         (0.5, lambda: pod("z", namespace="other", labels=pick([{}, {APP: "web"}]))),
         (0.6, lambda: REPLICAS),
         (0.6, lambda: workload("Deployment", "web", pick([None, "web", "db", ""]))),
