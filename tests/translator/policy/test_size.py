@@ -21,7 +21,7 @@ from schemas.records import (
     PolicyRule,
     Record,
 )
-from tests.policy.building import ALL, block, expressed, labelled, pods, port, rule, shop
+from tests.policy.building import ALL, block, expressed, labelled, namespace, pods, port, rule, shop
 from tests.policy.cluster import Cluster
 from tests.policy.holding import store_of
 from tests.policy.truth import firewall_of, require_equal
@@ -67,6 +67,22 @@ def in_a_row(number: int) -> list[NetworkPolicyRecord]:
 def test_rules_of_many_policies_in_one_namespace_grow_with_their_number(extra: list[NetworkPolicyRecord]) -> None:
     found = [rules(store_of(told([*extra, *in_a_row(number)]))) for number in (20, 40)]
     assert 0 < found[1] < 2.1 * found[0] and found[1] <= 6 * 40
+
+
+def closed_but_for_ten(number: int) -> Cluster:
+    """So many namespaces that each deny all both ways, and allow ten others both ways."""
+    cluster = Cluster()
+    for each in range(number):
+        cluster = namespace(cluster, f"n{each}")
+        ten = [labelled(kubernetes_io__metadata_name=f"n{(each + step) % number}") for step in range(1, 11)]
+        allowed = (rule(*(pods(of=other) for other in ten)),)
+        cluster = cluster.with_("NetworkPolicy", f"n{each}", "deny", both(ALL, (), ()))
+        cluster = cluster.with_("NetworkPolicy", f"n{each}", "allow", both(ALL, allowed, allowed))
+    return cluster
+
+
+def test_namespaces_that_deny_all_and_allow_ten_others_both_ways_are_25_rules_each() -> None:
+    assert [rules(store_of(closed_but_for_ten(number))) for number in (12, 24)] == [25 * 12, 25 * 24]
 
 
 MANY = expressed(("app", "In", tuple(f"a{number}" for number in range(32))))
