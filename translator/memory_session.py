@@ -43,6 +43,8 @@ class Tables:
         self.epochs: dict[tuple[str, EpochKey], tuple[Epoch, int]] = {}
         self.resources: dict[Key, Resource] = {}
         self.places: dict[Home, dict[Key, None]] = {}
+        self.spaces: dict[tuple[str, str], dict[Key, None]] = {}
+        """Keys by kind and namespace."""
         self.reads: dict[Key, frozenset[Key]] = {}
         self.readers: dict[Key, dict[Key, None]] = {}
         self.wishes: dict[Key, dict[str, bytes]] = {}
@@ -113,8 +115,12 @@ class MemorySession:
     def save_resources(self, changes: ResourceChanges) -> None:
         """Write the fold."""
         for key in changes.removed:
-            self._unplace(self._tables.resources[key])
+            gone = self._tables.resources[key]
+            self._unplace(gone)
+            self._drop(self._tables.spaces[gone.kind, gone.namespace], key)
             self._drop(self._tables.resources, key)
+        for resource in changes.created:
+            self._put(self._index(self._tables.spaces, (resource.kind, resource.namespace)), resource.key, None)
         for resource in changes.replaced:
             self._unplace(self._tables.resources[resource.key])
         seen = [self._again(each) for each in changes.seen]
@@ -136,14 +142,12 @@ class MemorySession:
 
     def listing(self, kind: str, namespace: str | None) -> list[Resource]:
         """Resources of a kind, of one namespace or of all, ordered by namespace and name."""
-        found = [
-            self._tables.resources[key]
-            for place, keys in self._tables.places.items()
-            if place[0] == kind
-            for key in keys
-        ]
-        wanted = [each for each in found if namespace is None or each.namespace == namespace]
-        return sorted(wanted, key=lambda each: (each.namespace, each.name))
+        resources, spaces = self._tables.resources, self._tables.spaces
+        if namespace is not None:
+            asked = [spaces.get((kind, namespace), {})]
+        else:
+            asked = [keys for (of, _), keys in spaces.items() if of == kind]
+        return sorted((resources[key] for keys in asked for key in keys), key=lambda each: (each.namespace, each.name))
 
     def page(self, topic: str, partition: int, after: Key | None, limit: int) -> list[Resource]:
         """Resources of a partition, ordered by key."""
@@ -231,8 +235,9 @@ class MemorySession:
         else:
             self._put(tables.names, name, row.uuid)
         self._put(tables.objects, row.uuid, row)
-        edges = tables.edges.get(row.uuid, frozenset())
-        self._put(tables.edges, row.uuid, (edges - change.edges_removed) | change.edges_added)
+        if change.edges_added or change.edges_removed:
+            edges = tables.edges.get(row.uuid, frozenset())
+            self._put(tables.edges, row.uuid, (edges - change.edges_removed) | change.edges_added)
         self._put(tables.states, row.uuid, ("pending", row.generation))
         self._put(tables.diffs, (row.uuid, row.generation), change)
         self._put(tables.generations, row.uuid, row.generation)
@@ -280,9 +285,11 @@ class MemorySession:
         self._drop(self._tables.places[_place(resource)], resource.key)
 
     def _index(self, mapping: dict[Any, dict[Any, Any]], key: object) -> dict[Any, Any]:
-        if key not in mapping:
-            self._put(mapping, key, {})
-        return mapping[key]
+        found = mapping.get(key)
+        if found is None:
+            found = {}
+            self._put(mapping, key, found)
+        return found
 
     def _put(self, mapping: dict[Any, Any], key: object, value: object) -> None:
         self._journal.append((mapping, key, mapping.get(key, _NOTHING)))

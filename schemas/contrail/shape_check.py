@@ -49,8 +49,9 @@ def _scalar(shape: Scalar, value: Json) -> str:
 def _list(shape: Many, value: Json) -> str:
     if not isinstance(value, list | tuple):
         return f": a list expected, not {value!r}"
+    of = shape.of
     for index, element in enumerate(value):
-        if wrong := mismatch(shape.of, element):
+        if wrong := _struct(of, element) if isinstance(of, Struct) else mismatch(of, element):
             return f"[{index}]{wrong}"
     return ""
 

@@ -225,6 +225,7 @@ def machine_name(settings: SettingsRecord, namespace: str, pod: str) -> FqName:
     return (f"{settings.cluster}__{namespace}__{pod}",)
 
 
+@lru_cache(maxsize=8192)
 def pod_interface(
     settings: SettingsRecord, namespace: str, pod: str, uid: str, network: Known, name: str = DEFAULT_INTERFACE
 ) -> Named:
