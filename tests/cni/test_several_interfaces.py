@@ -39,6 +39,19 @@ def test_one_add_plugs_and_lists_every_interface_the_first_one_first(node: Fixtu
     assert len(node.vrouter.announced[UID]) == 2
 
 
+def test_the_mtu_of_the_first_call_is_that_of_all_until_an_attachments_own_call_says_another(node: Fixture) -> None:
+    """Multus calls once more for each attachment, with its configuration."""
+    assert {i["mtu"] for i in node.add(mtu=1400)["interfaces"]} == {1400}
+    assert {i["mtu"] for i in node.add(attachment=Attachment("c1", "net1"), mtu=9000)["interfaces"]} == {9000}
+    assert set(node.kernel.links) == {FIRST, SECOND} and len(node.vrouter.announced[UID]) == 2
+    assert {i["mtu"] for i in node.add(attachment=Attachment("c1", "net1"))["interfaces"]} == {1500}
+
+
+def test_where_each_interface_is_asked_for_each_has_its_own_mtu(named: Fixture) -> None:
+    assert {i["mtu"] for i in named.add(mtu=1400)["interfaces"]} == {1400}
+    assert {i["mtu"] for i in named.add(attachment=Attachment("c1", "net1"), mtu=9000)["interfaces"]} == {9000}
+
+
 def test_only_the_first_interface_has_a_default_route(node: Fixture) -> None:
     assert node.add()["routes"] == [{"dst": "0.0.0.0/0", "gw": "10.47.255.254"}]
 
