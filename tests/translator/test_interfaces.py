@@ -287,7 +287,8 @@ def test_case_39_an_address_that_the_network_cannot_give_is_named_and_nothing_ma
     history = History()
     history.become((NODE, SHOP, web(ips=address)))
     (error,) = history.errors()
-    assert error.startswith(f"Pod shop/web: asks for address {address}; accepted is ") and culprit in error
+    asks = f"Pod shop/web: annotation opencontrail.org/ips asks for address {address}; accepted is "
+    assert error.startswith(asks) and culprit in error
     assert history.dump()["objects"] == rows((NODE, SHOP))["objects"]
     history.become((NODE, SHOP, web(ips="10.32.0.7")))
     assert history.errors() == []
@@ -298,7 +299,8 @@ def test_case_39_an_attachment_whose_subnet_lacks_the_address_is_named_with_the_
     history = History()
     history.become((NODE, SHOP, BLUE, web([{"name": "blue", "ips": ["10.32.0.7"]}])))
     assert history.errors() == [
-        "Pod shop/web: interface net1 in shop/blue: asks for address 10.32.0.7; accepted is one of 10.200.1.0/24"
+        "Pod shop/web: annotation k8s.v1.cni.cncf.io/networks: interface net1 in shop/blue asks for address 10.32.0.7; "
+        "accepted is one of 10.200.1.0/24"
     ]
 
 

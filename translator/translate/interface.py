@@ -55,15 +55,18 @@ def plug(
 
 
 def require_inside(label: str, asked: Sequence[str], subnets: Sequence[str]) -> None:
-    """Raise TranslationError for an address that no member of a network with these subnets can have."""
+    """Raise TranslationError for an address that no member of a network with these subnets can have.
+
+    `label` names the object, the annotation and the interface.
+    """
     for text in asked:
         address = ipaddress.ip_address(text)
         subnet = next((net for net in map(ipaddress.ip_network, subnets) if address in net), None)
         if subnet is None:
-            raise TranslationError(f"{label}: asks for address {text}; accepted is one of {', '.join(subnets)}")
+            raise TranslationError(f"{label} asks for address {text}; accepted is one of {', '.join(subnets)}")
         if address in (subnet[0], subnet[-1], subnet[-2], subnet[-3]):
             raise TranslationError(
-                f"{label}: asks for address {text}; accepted is any other of {subnet}: Contrail keeps the first and "
+                f"{label} asks for address {text}; accepted is any other of {subnet}: Contrail keeps the first and "
                 "the last three for the network, its gateway, its name server and broadcasts"
             )
 

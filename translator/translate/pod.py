@@ -142,7 +142,7 @@ def _plugs(pod: Resource, member: Membership, view: View) -> tuple[Plug, ...]:
     label = label_of(pod)
     asked, mac = selection.first_addresses(label, held), selection.first_mac(label, held)
     if member.subnets:
-        require_inside(label, asked, member.subnets)
+        require_inside(f"{label}: annotation {selection.ADDRESSES}", asked, member.subnets)
     first = plug(names.DEFAULT_INTERFACE, _FIRST, network, member.families, asked, mac)
     return (first, *_attached(pod, selection.selections(label, pod.namespace, held), view))
 
@@ -154,7 +154,8 @@ def _attached(pod: Resource, wanted: tuple[Selection, ...], view: View) -> Itera
         if place is None:
             continue
         if place.subnets:
-            label = f"{label_of(pod)}: interface {each.interface} in {each.namespace}/{each.name}"
+            asker = f"interface {each.interface} in {each.namespace}/{each.name}"
+            label = f"{label_of(pod)}: annotation {selection.NETWORKS}: {asker}"
             require_inside(label, each.addresses, place.subnets)
         label = each.name if each.namespace == pod.namespace else f"{each.namespace}/{each.name}"
         yield plug(each.interface, label, place.network, place.families, each.addresses, each.mac)
