@@ -188,7 +188,8 @@ class ContrailFirewall:
 
     def _read_list(self, application: str) -> list[Rule] | None:
         every = [thing for (type_, _), thing in self._things.items() if type_ == "application-policy-set"]
-        of_all = [each for each in every if each.properties.get("all_applications")]
+        # Each project has one of its own as well, in which nobody puts policies.
+        of_all = [each for each in every if each.properties.get("all_applications") and each.to("firewall-policy")]
         bound = [each for each in every if application in [tag for tag, _ in each.to("tag")]]
         for sets in (of_all, bound):
             if len(sets) > 1:
