@@ -58,7 +58,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.translate")
     parser.add_argument("--pods", type=int, default=3000, help="lives of pods in the log (default: %(default)s)")
-    parser.add_argument("--batch", type=int, default=500, help="records per transaction (default: %(default)s)")
+    parser.add_argument("--batch", type=int, default=2000, help="records per transaction (default: %(default)s)")
     parser.add_argument("--runs", type=int, default=5, help="runs of each measurement (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=5.0, help="length of a latency measurement")
     parser.add_argument("--no-fsync", action="store_true", help="do not wait for the disk: what the CPUs could do")

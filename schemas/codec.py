@@ -96,8 +96,8 @@ def _event(fields: dict[str, Any]) -> ChangeEvent:
         record = None if body is None else msgspec.convert(body, record_type)
     except msgspec.ValidationError as error:
         raise UndecodableRecord(f"record of kind={kind} does not fit its type: {error}") from error
-    source = Source(**fields.pop("source"))
-    return ChangeEvent(**{**fields, "op": op, "body": record, "source": source})
+    fields["op"], fields["body"], fields["source"] = op, record, Source(**fields["source"])
+    return ChangeEvent(**fields)
 
 
 def _describe_header(value: bytes) -> str:

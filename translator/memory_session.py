@@ -67,12 +67,15 @@ class MemorySession:
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
-        self._journal: list[tuple[dict[Any, Any], Any, Any]] = []
+        self._journal: list[Any] = []
+        """Mapping, key and former value, one after another: a tuple for each would be one more for the collector."""
         self._notified = len(tables.notified)
 
     def undo(self) -> None:
         """Put back everything that this session overwrote."""
-        for mapping, key, old in reversed(self._journal):
+        journal = self._journal
+        while journal:
+            old, key, mapping = journal.pop(), journal.pop(), journal.pop()
             if old is _NOTHING:
                 mapping.pop(key, None)
             else:
@@ -292,11 +295,11 @@ class MemorySession:
         return found
 
     def _put(self, mapping: dict[Any, Any], key: object, value: object) -> None:
-        self._journal.append((mapping, key, mapping.get(key, _NOTHING)))
+        self._journal += (mapping, key, mapping.get(key, _NOTHING))
         mapping[key] = value
 
     def _drop(self, mapping: dict[Any, Any], key: object) -> None:
-        self._journal.append((mapping, key, mapping.pop(key, _NOTHING)))
+        self._journal += (mapping, key, mapping.pop(key, _NOTHING))
 
 
 def _head(resource: Resource) -> Head:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 
 from schemas.records import SettingsRecord
 from translator.fold_batch import Changed
+from translator.foresight import foresee
 from translator.intake import letter
 from translator.merge import Before, Stored, Wishes, agreed, merge, moved
 from translator.notice import NONE, Notices
@@ -38,7 +39,8 @@ def project(
     old_reads, before, noticed = session.reads(known), session.wishes(known), session.notices(known)
     rounds = Rounds(session, settings, before)
     rounds.know({key: each.resource for key, each in changed.items()})
-    rounds.load({*readers, *(read for reads in old_reads.values() for read in reads)})
+    foreseen = (key for each in changed.values() if each.is_new and each.resource for key in foresee(each.resource))
+    rounds.load({*readers, *foreseen, *(read for reads in old_reads.values() for read in reads)})
     translated = rounds.translate(subjects)
     _gather_reads(translated, old_reads, writes)
     causes = _causes(changed, readers, old_reads)
@@ -90,7 +92,7 @@ def _gather_objects(
 ) -> None:
     """Merge the wishes; translate again whose wish counts now but was not at hand."""
     wishes: Wishes = translated.wishes
-    touched = moved(translated.wishes, before)
+    touched = moved({key: now for key, now in wishes.items() if key not in translated.same}, before)
     if not touched:
         return
     stored = _load(session, translated.wishes, touched, before)

@@ -56,7 +56,7 @@ def replay(
     store: Store,
     rules: Rules,
     *,
-    batch_records: int = 500,
+    batch_records: int = 2000,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Replayed:
     """Take the whole log in as it is now; `progress` hears the number of records so far."""

@@ -13,9 +13,10 @@ import msgspec
 
 from schemas.errors import MalformedObject, ModelError, TranslationError
 from schemas.records import SettingsRecord
-from translator.diff import Wanted, wanted
+from translator.diff import Wanted
 from translator.merge import Before
-from translator.notice import NONE, Notice, Notices, noticed
+from translator.notice import NONE, Notices
+from translator.outcomes import Wishes, wishes_of
 from translator.resource import Key, Resource
 from translator.store import Session
 from translator.translate.registry import require_valid, translate
@@ -32,9 +33,13 @@ Failure = TranslationError | ModelError | MalformedObject
 
 
 class Translated(msgspec.Struct, frozen=True, gc=False):
-    """Per resource: what it wants by uuid, what it read, what it noticed, and why it could not be translated."""
+    """Per resource: what it wants by uuid, what it read, what it noticed, and why it could not be translated.
 
-    wishes: dict[Key, dict[str, Wanted]]
+    `same` are those that want what they wanted before.
+    """
+
+    wishes: dict[Key, Mapping[str, Wanted]]
+    same: set[Key]
     reads: dict[Key, frozenset[Key]]
     notices: dict[Key, Notices]
     failures: dict[Key, Failure]
@@ -77,7 +82,7 @@ class Rounds:
 
     def translate(self, keys: Collection[Key]) -> Translated:
         """Translate these resources; those that are gone want nothing and read nothing."""
-        done = Translated({}, {}, {}, {})
+        done = Translated({}, set(), {}, {}, {})
         self.load(keys)
         waiting = list(keys)
         for _ in range(MAX_ROUNDS):
@@ -101,7 +106,10 @@ class Rounds:
             return frozenset()
         view = View(self._settings, self._found, self._listed)
         try:
-            done.wishes[key], done.notices[key] = self._wishes(resource, view)
+            wishes = wishes_of(resource, translate(resource, view))
+            if self._is_same(key, wishes):
+                done.same.add(key)
+            done.wishes[key], done.notices[key] = wishes.wanted, wishes.notices
         except NotLoaded as ask:
             return ask.keys
         except (TranslationError, ModelError, MalformedObject) as error:
@@ -113,16 +121,12 @@ class Rounds:
         done.reads[key] = frozenset(view.reads)
         return frozenset()
 
-    def _wishes(self, resource: Resource, view: View) -> tuple[dict[str, Wanted], Notices]:
-        before, home = self._before.get(resource.key, {}), resource.home
-        wishes, notices = {}, False
-        outcome = translate(resource, view)
-        for desired in outcome:
-            if isinstance(desired, Notice):
-                notices = True
-                continue
-            wish = wanted(desired, home)
-            if before.get(wish.uuid) != wish.digest:
-                require_valid(desired)
-            wishes[wish.uuid] = wish
-        return wishes, noticed(resource, outcome) if notices else NONE
+    def _is_same(self, key: Key, wishes: Wishes) -> bool:
+        """Whether the resource wants what it wanted before; what is not as it was is checked, and raises ModelError."""
+        before = self._before.get(key, {})
+        if wishes.digests == before:
+            return True
+        for uuid, digest in wishes.digests.items():
+            if before.get(uuid) != digest:
+                require_valid(wishes.desired[uuid])
+        return False

@@ -28,7 +28,7 @@ from translator.version import settings_record
 logger = logging.getLogger(__name__)
 
 YOUNG_OBJECTS = 50_000
-"""Allocations between two looks of the cyclic garbage collector: a batch makes 10,000 objects, none in a cycle."""
+"""Allocations between two looks of the cyclic garbage collector: a batch makes some 40,000 objects, none in a cycle."""
 MIGRATION_PAUSE = 0.5
 """Seconds between two looks whether somebody has migrated the store."""
 

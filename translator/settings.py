@@ -16,8 +16,8 @@ class TranslatorSettings:
 
     consumer: str = "translator"
     """Name under which offsets are kept; translators that share the work share it."""
-    batch_records: int = 500
-    """Most records of one transaction: beyond it throughput hardly grows, and latency does."""
+    batch_records: int = 2000
+    """Most records of one transaction, half a second of work. With 500 a backlog takes half as long again."""
     linger: float = 0.01
     """Seconds to wait for more records right after a batch: a lone record is stored at once, a stream in batches."""
     migrate: bool = False
