@@ -13,7 +13,6 @@ import multiprocessing
 import statistics
 import sys
 import time
-from collections import defaultdict
 
 from benchmarks import mixed
 from benchmarks.synthetic import CLUSTER, TOPIC, records
@@ -22,6 +21,7 @@ from schemas.bus.port import Record
 from schemas.settings import ClusterSettings, DatabaseSettings
 from schemas.store.engine import connect
 from schemas.store.migrate import migrate
+from translator.backlog import Backlog
 from translator.batch import Rules, put_settings, take
 from translator.intake import Batch, intake
 from translator.memory import MemoryStore
@@ -39,7 +39,7 @@ def main() -> None:
     options = _options()
     alone, log = (make(pods=options.pods, partitions=PARTITIONS) for make in (records, mixed.records))
     print(f"{len(log)} events of {options.pods} pods and all around them, of these pods alone {len(alone)}")
-    print(f"batches of {options.batch}, {options.runs} runs")
+    print(f"batches of up to {options.batch}, {options.runs} runs")
     tune_garbage_collector()
     _report("memory", [_timed(MemoryStore(), log, options.batch) for _ in range(options.runs)])
     _report("memory, pods alone", [_timed(MemoryStore(), alone, options.batch) for _ in range(options.runs)])
@@ -58,7 +58,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.translate")
     parser.add_argument("--pods", type=int, default=3000, help="lives of pods in the log (default: %(default)s)")
-    parser.add_argument("--batch", type=int, default=2000, help="records per transaction (default: %(default)s)")
+    parser.add_argument("--batch", type=int, default=8000, help="most records per transaction (default: %(default)s)")
     parser.add_argument("--runs", type=int, default=5, help="runs of each measurement (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=5.0, help="length of a latency measurement")
     parser.add_argument("--no-fsync", action="store_true", help="do not wait for the disk: what the CPUs could do")
@@ -67,23 +67,31 @@ def _options() -> argparse.Namespace:
 
 def _timed(store: Store, log: list[Record], batch: int, partitions: range = range(PARTITIONS)) -> tuple[float, float]:
     """Events per wall second and per CPU second of this process."""
-    store.run(lambda session: put_settings(session, RULES))
-    at = {n: each.next_offset for n, each in store.progress("benchmark", TOPIC, partitions, RULES.version).items()}
-    mine = [record for record in log if record.partition in at]
+    backlog = _backlog(store, batch, partitions)
+    mine = [record for record in log if record.partition in partitions]
     gc.collect()
-    wall, cpu = time.perf_counter(), time.process_time()
-    for start in range(0, len(mine), batch):
-        _take(store, mine[start : start + batch], at)
+    wall, cpu, done = time.perf_counter(), time.process_time(), 0
+    while done < len(mine):
+        done += _take(store, backlog, mine[done : done + backlog.room])
     return len(mine) / (time.perf_counter() - wall), len(mine) / (time.process_time() - cpu)
 
 
-def _take(store: Store, chunk: list[Record], at: dict[int, int]) -> None:
-    parts: defaultdict[int, list[Record]] = defaultdict(list)
-    for record in chunk:
-        parts[record.partition].append(record)
-    slices = [intake(CLUSTER, part, expected=at[number]) for number, part in sorted(parts.items())]
+def _backlog(store: Store, batch: int, partitions: range = range(PARTITIONS)) -> Backlog:
+    """Batches as the translator makes them of a log that it has not read yet."""
+    store.run(lambda session: put_settings(session, RULES))
+    backlog = Backlog(batch)
+    for number, stored in store.progress("benchmark", TOPIC, partitions, RULES.version).items():
+        backlog.place(number, stored.next_offset)
+    return backlog
+
+
+def _take(store: Store, backlog: Backlog, chunk: list[Record]) -> int:
+    backlog.add(chunk)
+    runs = backlog.runs(dict, dict)
+    slices = [intake(CLUSTER, run.records, expected=run.expected) for run in runs]
     store.run(lambda session: take(session, Batch(TOPIC, slices), RULES))
-    at.update({part.partition: part.next_offset for part in slices})
+    backlog.done(runs)
+    return len(chunk)
 
 
 def _into(server: EmbeddedPostgres, name: str, log: list[Record], batch: int) -> tuple[float, float]:
@@ -131,18 +139,17 @@ def _latency(server: EmbeddedPostgres, rate: int, options: argparse.Namespace) -
     """Milliseconds from the arrival of an event to its commit, when they come at a steady rate."""
     store = _store(server.ensure_database(f"latency{rate}"), fresh=True)
     log = records(pods=max(50, int(rate * options.seconds / 5)), partitions=PARTITIONS)
-    store.run(lambda session: put_settings(session, RULES))
-    at = {n: p.next_offset for n, p in store.progress("benchmark", TOPIC, range(PARTITIONS), RULES.version).items()}
+    backlog = _backlog(store, options.batch)
     head, log = log[:400], log[400:]
-    _take(store, head, at)
+    _take(store, backlog, head)
     begin, done, waits = time.perf_counter(), 0, []
     while done < len(log) and time.perf_counter() - begin < options.seconds:
         due = min(len(log), int((time.perf_counter() - begin) * rate) + 1)
         if due == done:
             time.sleep(0.0005)
             continue
-        chunk = log[done : min(due, done + options.batch)]
-        _take(store, chunk, at)
+        chunk = log[done : min(due, done + backlog.room)]
+        _take(store, backlog, chunk)
         now = time.perf_counter() - begin
         waits += [now - (done + number) / rate for number in range(len(chunk))]
         done += len(chunk)

@@ -8,6 +8,9 @@ import msgspec
 
 from schemas.bus.port import Record
 
+FIRST = 500
+"""Records of a first batch, a tenth of a second of work: the first addresses of a burst do not wait for its end."""
+
 Ends = Callable[[], Mapping[int, int]]
 """Asks the bus for an offset per partition."""
 
@@ -22,11 +25,17 @@ class Run(msgspec.Struct, frozen=True):
 
 
 class Backlog:
-    """Assigned partitions with the offset that the store has, and the records held for each."""
+    """Assigned partitions with the offset that the store has, and the records held for each.
 
-    def __init__(self) -> None:
+    It takes up to twice as many records as were stored last, at least FIRST and never more than `most`: the more of
+    a resource's events share a transaction, the fewer translations they cost, and the longer the first of them waits.
+    """
+
+    def __init__(self, most: int) -> None:
         self._stored: dict[int, int] = {}
         self._held: dict[int, list[Record]] = {}
+        self._most = most
+        self._turn = min(FIRST, most)
 
     @property
     def stored(self) -> Mapping[int, int]:
@@ -35,6 +44,11 @@ class Backlog:
 
     def __len__(self) -> int:
         return sum(map(len, self._held.values()))
+
+    @property
+    def room(self) -> int:
+        """How many more records the next batch takes."""
+        return max(0, self._turn - len(self))
 
     def place(self, partition: int, offset: int) -> None:
         """The partition goes on at this offset; what was held of it is dropped."""
@@ -75,4 +89,5 @@ class Backlog:
         """These records are stored."""
         for run in runs:
             self._stored[run.partition] = run.records[-1].offset + 1
+        self._turn = min(self._most, max(FIRST, 2 * len(self)))
         self._held.clear()

@@ -63,7 +63,7 @@ class Follower:
         self._stop = threading.Event()
         self._bus = Neighbour("bus", health=health, stop=self._stop, longest=longest_wait)
         self._database = Neighbour("store", health=health, stop=self._stop, longest=longest_wait)
-        self._backlog = Backlog()
+        self._backlog = Backlog(settings.batch_records)
         self._unplaced: set[int] = set()
         self._lag_at = 0.0
         self._stored_at = float("-inf")
@@ -95,7 +95,7 @@ class Follower:
         consumer = self._bus.ask(self._open_consumer)
         if consumer is None:
             return
-        self._backlog, self._unplaced = Backlog(), set()
+        self._backlog, self._unplaced = Backlog(self._settings.batch_records), set()
         logger.info("following topic=%s consumer=%s", consumer.topic, self._rules.consumer)
         try:
             while not self._stop.is_set() and self._bus.failures < REOPEN_AFTER:
@@ -106,7 +106,7 @@ class Follower:
     def _step(self, consumer: Consumer) -> None:
         self._beat()
         waits_for_store = self._database.failures and (self._unplaced or len(self._backlog))
-        if not waits_for_store and len(self._backlog) < self._settings.batch_records:
+        if not waits_for_store and self._backlog.room:
             self._bus.ask(lambda: self._gather(consumer))
         if self._unplaced and not self._place(consumer):
             return
@@ -120,14 +120,14 @@ class Follower:
         now = self._clock()
         is_lone = now > self._stored_at + QUIET * self._settings.linger
         deadline = now if is_lone else now + self._settings.linger
-        while 0 < len(self._backlog) < self._settings.batch_records:
+        while len(self._backlog) and self._backlog.room:
             left = deadline - self._clock()
             if left <= 0 or not self._poll(consumer, left):
                 break
         return True
 
     def _poll(self, consumer: Consumer, timeout: float) -> list[Record]:
-        records = consumer.poll(timeout, self._settings.batch_records - len(self._backlog))
+        records = consumer.poll(timeout, self._backlog.room)
         gained, lost = consumer.take_assignment()
         if lost:
             logger.info("partitions lost topic=%s partitions=%s", consumer.topic, sorted(lost))

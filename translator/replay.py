@@ -56,16 +56,16 @@ def replay(
     store: Store,
     rules: Rules,
     *,
-    batch_records: int = 2000,
+    batch_records: int,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Replayed:
     """Take the whole log in as it is now; `progress` hears the number of records so far."""
     store.run(lambda session: put_settings(session, rules))
-    backlog = _begin(consumer, store, rules)
+    backlog = _begin(consumer, store, rules, batch_records)
     ends = consumer.end_offsets()
     done, events, dead_letters = 0, Counter[Action](), 0
     while any(backlog.stored[number] < end for number, end in ends.items()):
-        backlog.add(consumer.poll(POLL, batch_records))
+        backlog.add(consumer.poll(POLL, backlog.room))
         runs = backlog.runs(consumer.begin_offsets, consumer.end_offsets)
         if not runs:
             at = dict(backlog.stored)
@@ -82,8 +82,8 @@ def replay(
     return Replayed(done, events, dead_letters, dict(store.counts()), state_digest(store))
 
 
-def _begin(consumer: Consumer, store: Store, rules: Rules) -> Backlog:
-    backlog = Backlog()
+def _begin(consumer: Consumer, store: Store, rules: Rules, batch_records: int) -> Backlog:
+    backlog = Backlog(batch_records)
     gained, _ = consumer.take_assignment()
     stored = store.progress(rules.consumer, consumer.topic, gained, rules.version)
     for partition, progress in sorted(stored.items()):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tests.translator.facts import record
-from translator.backlog import Backlog, Run
+from translator.backlog import FIRST, Backlog, Run
 
 
 def never() -> Mapping[int, int]:
@@ -13,7 +13,7 @@ def never() -> Mapping[int, int]:
 
 
 def backlog(*offsets: int, stored: int = 5) -> Backlog:
-    held = Backlog()
+    held = Backlog(1000)
     held.place(0, stored)
     held.add(record(b"", 0, offset) for offset in offsets)
     return held
@@ -62,3 +62,36 @@ def test_placing_again_drops_what_was_held() -> None:
     held = backlog(5, 6)
     held.place(0, 9)
     assert len(held) == 0 and held.stored == {0: 9}
+
+
+def stored(held: Backlog, count: int) -> None:
+    """Store so many records."""
+    at = held.stored[0]
+    held.add(record(b"", 0, offset) for offset in range(at, at + count))
+    held.done(held.runs(never, never))
+
+
+def test_a_batch_takes_twice_as_many_as_the_last_one_between_the_first_and_the_most() -> None:
+    held = Backlog(3 * FIRST)
+    held.place(0, 0)
+    rooms = []
+    for count in (FIRST, 2 * FIRST, 3 * FIRST, 2 * FIRST, FIRST - 1, 1, FIRST):
+        rooms.append(held.room)
+        stored(held, count)
+    assert rooms == [FIRST, 2 * FIRST, 3 * FIRST, 3 * FIRST, 3 * FIRST, 2 * FIRST - 2, FIRST]
+    assert held.room == 2 * FIRST
+
+
+def test_what_is_held_takes_its_part_of_the_room_and_more_than_that_leaves_none() -> None:
+    held = backlog(5, 6)
+    assert held.room == FIRST - 2
+    held.add(record(b"", 0, offset) for offset in range(7, 9 + FIRST))
+    assert held.room == 0
+
+
+def test_no_batch_is_larger_than_the_most_even_where_that_is_less_than_a_first_one() -> None:
+    held = Backlog(3)
+    held.place(0, 0)
+    for _ in range(3):
+        assert held.room == 3
+        stored(held, 3)

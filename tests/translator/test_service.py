@@ -103,7 +103,8 @@ def truth(log: Path) -> str:
     """Digest of the whole log."""
     consumer = LogConsumer(log, TOPIC)
     try:
-        return replay(consumer, MemoryStore(), Rules.of("translator", settings_record(ClusterSettings()))).digest
+        rules = Rules.of("translator", settings_record(ClusterSettings()))
+        return replay(consumer, MemoryStore(), rules, batch_records=500).digest
     finally:
         consumer.close()
 

@@ -37,7 +37,8 @@ def translated(engine: Engine) -> None:
     """The recording, in the store."""
     consumer = LogConsumer(LOG, TOPIC)
     try:
-        assert replay(consumer, PostgresStore(engine, "k8s"), Rules.of("translator", SETTINGS)).records > 400
+        rules = Rules.of("translator", SETTINGS)
+        assert replay(consumer, PostgresStore(engine, "k8s"), rules, batch_records=500).records > 400
     finally:
         consumer.close()
 
