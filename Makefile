@@ -1,6 +1,6 @@
 # Two commands on a fresh machine with Python 3.11 or newer:
 #   make run    the whole pipeline in this terminal, on embedded defaults   (options: ARGS="--kubeconfig FILE")
-#   make test   style, types, import table and tests                        (options: ARGS="-m 'not slow'")
+#   make test   style, types, import table and tests                        (options: ARGS="-m unit")
 # Each has a virtual environment of its own, made again when setup.cfg or pyproject.toml change.
 
 SHELL := /bin/bash

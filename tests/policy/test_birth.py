@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from schemas.records import AdminNetworkPolicyRecord, AdminPeer, AdminPods, AdminRule, PodRecord
 from tests.policy.building import ALL, block, expressed, labelled, pods, policy, rule, shop
@@ -55,5 +56,6 @@ def test_an_administrators_networks_open_nobody_either_whichever_list_is_shorter
         is_closed_from_birth(cluster.with_("AdminNetworkPolicy", "", "half", AdminNetworkPolicyRecord(egress=rules)), 3)
 
 
+@pytest.mark.slow
 def test_random_policies_open_nobody_before_his_address_is_known() -> None:
     explore(lambda cluster: is_closed_from_birth(cluster, 2), clusters(), count=40)

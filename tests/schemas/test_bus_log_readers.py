@@ -211,6 +211,7 @@ def test_a_recording_keeps_gaps_of_its_source(tmp_path: Path) -> None:
     consumer.close()
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(

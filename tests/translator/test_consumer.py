@@ -333,6 +333,7 @@ def test_changed_rules_translate_a_partition_anew_before_it_goes_on() -> None:
     assert owners == {"netops"}
 
 
+@pytest.mark.slow
 def test_a_sweep_of_several_transactions_comes_to_its_end() -> None:
     scene = Scene()
     scene.publish(namespace(), *(pod(f"web-{n}", n + 2) for n in range(2100)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -33,6 +34,7 @@ def tell(log: list[ChangeEvent], cuts: list[int]) -> MemoryBackend:
     return backend
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(strategy, st.lists(st.integers(1, 9), min_size=1, max_size=4))
 def test_leaders_that_crash_come_back_late_and_repeat_themselves_end_at_the_truth(
@@ -45,6 +47,7 @@ def test_leaders_that_crash_come_back_late_and_repeat_themselves_end_at_the_trut
     assert state_digest(backend.store) == truth(cluster)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(strategy)
 def test_the_size_of_the_batches_changes_nothing_but_what_was_in_between(commands: list[tuple[str, int]]) -> None:

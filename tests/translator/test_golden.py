@@ -6,9 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-import yaml
 
-from tests.translator.golden import FOLDER, given, wanted
+from tests.translator.golden import FOLDER, case_of, given, wanted
 from translator.diff import wanted as as_wanted
 from translator.notice import objects_of
 from translator.translate.registry import translate
@@ -16,7 +15,7 @@ from translator.translate.registry import translate
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.stem)
 def test_golden(path: Path) -> None:
-    case = yaml.safe_load(path.read_text())
+    case = case_of(path)
     objects, reads, notices = wanted(case)
     assert json.loads(json.dumps(objects)) == case["wanted"], case["says"]
     assert reads == case["reads"]
@@ -26,7 +25,7 @@ def test_golden(path: Path) -> None:
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.stem)
 def test_objects_name_their_owner_and_stand_on_objects_of_ours(path: Path) -> None:
     """The audit knows own objects by these annotations; edges only lead to uuids that we compute."""
-    subject, view = given(yaml.safe_load(path.read_text()))
+    subject, view = given(case_of(path))
     for desired in objects_of(translate(subject, view)):
         if desired.type in ("link", "entry"):
             continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -129,6 +130,7 @@ NUMBERS = [number for number, history in enumerate(HISTORIES) for _ in history]
 STRAIGHT = told(interleaved(NUMBERS), [1])
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.permutations(NUMBERS), st.lists(st.integers(1, 8), min_size=1, max_size=3))
 def test_case_59_any_interleaving_gives_identical_rows(order: list[int], cuts: list[int]) -> None:

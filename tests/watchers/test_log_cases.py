@@ -51,6 +51,7 @@ def _stream(changes: list[tuple[str, bool]]) -> list[Placed]:
     return [*begin, *end, *events]
 
 
+@pytest.mark.slow
 @given(CHANGES, st.data())
 @settings(max_examples=150, deadline=None)
 def test_case_49_a_topic_merged_from_two_copies_folds_as_one(

@@ -14,7 +14,7 @@ import msgspec
 import yaml
 
 from schemas.contrail.objects import Link
-from tests.translator.golden import given
+from tests.translator.golden import case_of, given
 from translator.policy.compile import compiled
 from translator.policy.model import EVERYTHING, Endpoint, Rule, Service
 
@@ -61,7 +61,7 @@ def _owner(link: Link) -> str:
 def main() -> None:
     """Write what comes out into every file."""
     for path in sorted(FOLDER.glob("*.yaml")):
-        case = yaml.safe_load(path.read_text())
+        case = case_of(path)
         found = outcome(case)
         asked = msgspec.json.decode(msgspec.json.encode({name: case[name] for name in case.keys() - found.keys()}))
         text = yaml.safe_dump(asked, width=118, default_flow_style=None)

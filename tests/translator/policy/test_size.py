@@ -162,6 +162,7 @@ def test_what_many_policies_say_alike_is_no_more_than_one_says() -> None:
     assert history.errors() == [] and rules(history) == 1000 + 5
 
 
+@pytest.mark.slow
 def test_hundreds_of_blocks_that_never_meet_hold_nobody_up() -> None:
     blocks = [rule(block(f"10.{32 + number // 250}.{number % 250}.0/28")) for number in range(600)]
     apart = [both(labelled(app=f"a{number}"), (each,), (each,)) for number, each in enumerate(blocks)]
