@@ -5,7 +5,6 @@ This replaces our own functions, which no other test may do, because here it is 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,6 +15,7 @@ from tests.policy.exploring import notices
 from tests.policy.holding import holds
 from tests.policy.strategies import clusters
 from tests.policy.test_random import SETS, means_each
+from tests.translator.forgetting import forget
 from translator.policy import admin, blocks, census, compile, heads, ports, product, selectors
 from translator.policy.model import EVERYTHING, NO_TAGS, Service
 from translator.policy.place import Place
@@ -23,15 +23,6 @@ from translator.policy.place import Place
 pytestmark = pytest.mark.slow
 EXAMPLES = 100
 """Random clusters, each with six sets of policies, that a fault may hide from."""
-
-
-def forget() -> None:
-    """Empty what the translator keeps of earlier answers."""
-    for name, module in list(sys.modules.items()):
-        if name.startswith("translator."):
-            for each in list(vars(module).values()):
-                if callable(clear := getattr(each, "cache_clear", None)):
-                    clear()
 
 
 @pytest.fixture(autouse=True)

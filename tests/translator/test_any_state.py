@@ -19,6 +19,7 @@ from schemas.records import IngressBackend, IngressTls, ServicePort, SettingsRec
 from tests.translator import chains
 from tests.translator.contrail import FollowingContrail, foreign_network, foreign_project
 from tests.translator.facts import SETTINGS, attachment, controlled, namespace, node, pod, service, uid, workload
+from tests.translator.forgetting import forget
 from tests.translator.ingresses import ingress, ingress_class, path, rule
 from tests.translator.services import HTTP, NAMED, endpoint, endpoints
 from tests.translator.states import LASTING, History, State, rows
@@ -183,6 +184,26 @@ def test_case_59_states_of_everything_at_once_are_the_same_by_every_way(cluster:
     assert {type_: contrail.names(type_) for type_ in bootstrap} == bootstrap
     for type_ in ("virtual-machine", "virtual-machine-interface", "instance-ip", "floating-ip", "loadbalancer"):
         assert contrail.names(type_) == set()
+
+
+def test_what_is_kept_of_earlier_answers_changes_none() -> None:
+    """Caches outlive resources, clusters and settings: each state is translated cold, and again amid all the others."""
+    chance = Random(7)
+    given = [
+        (settings, tuple(drawn(chance, dual=len(settings.service_subnets) > 1)))
+        for settings in CLUSTERS.values()
+        for _ in range(4)
+    ]
+    cold = []
+    for settings, state in given:
+        forget()
+        cold.append(rows(state, settings=settings))
+    numbers = list(range(len(given))) * 2
+    chance.shuffle(numbers)
+    for number in numbers:
+        settings, state = given[number]
+        warm = rows(state, settings=settings)
+        assert {table: warm[table] for table in LASTING} == {table: cold[number][table] for table in LASTING}
 
 
 def _require_as_if_alone(history: History, state: State, settings: SettingsRecord) -> None:
