@@ -17,7 +17,7 @@ from schemas.records import (
     LabelSelector,
     SettingsRecord,
 )
-from tests.policy.building import ALL, block, expressed, labelled, node, pods, policy, rule, shop
+from tests.policy.building import ALL, block, expressed, labelled, namespace, node, pods, policy, rule, shop
 from tests.policy.cluster import Cluster
 from tests.policy.exploring import explore
 from tests.policy.holding import holds, means
@@ -223,6 +223,19 @@ def test_passed_pods_of_a_membership_meet_blocks_as_well(settings: SettingsRecor
     beyond = policy(shop(settings), "shop/out", WEB, egress=(rule(block("10.32.0.0/30")),))
     cluster = admin(beyond, 1, subject=chosen(SHOP), egress=[by_spaces, says("Allow", of())])
     means(cluster, yes=["shop/web > shop/db:80"], no=["shop/web > other/web:80"])
+
+
+@pytest.mark.parametrize("first", ["own", "others"])
+def test_one_pod_selector_in_several_sets_of_namespaces_means_the_pods_of_all_of_them(first: str) -> None:
+    """One membership for both peers: the one asked last had taken the own pods out of what blocks meet."""
+    cluster = namespace(plain(), "more", team="z")
+    spaces = {"own": expressed(("team", "In", ("x", "y"))), "others": expressed(("team", "In", ("y", "z")))}
+    peers = [pods(expressed(("app", "NotIn", ("web",))), spaces[each]) for each in sorted(spaces, key=first.__ne__)]
+    cluster = policy(cluster, "shop/out", ALL, egress=(rule(*peers),))
+    cluster = policy(cluster, "shop/in", DB, ingress=(rule(pods(WEB)),))
+    networks = [AdminPeer(networks=(each,)) for each in ("10.32.0.0/29", "0.0.0.0/0")]
+    cluster = admin(cluster, 1, subject=chosen(SHOP), egress=[says("Pass", networks[0]), says("Deny", networks[1])])
+    means(cluster, yes=["shop/web > shop/db:80", "shop/web > shop/tool:80"], no=["shop/tool > shop/db:80"])
 
 
 def test_tiers_hold_where_all_namespaces_share_one_project() -> None:

@@ -84,9 +84,12 @@ class Census:
                     yield pod
 
     def member(self, what: object, pods: Iterable[Resource]) -> Tags:
-        """A membership tag, given to all interfaces of these pods; `what` says in JSON who they are."""
+        """A membership tag, given to all interfaces of these pods; `what` says in JSON who they are.
+
+        Asked again with other pods (of other namespaces, say), all of them have it.
+        """
         text, chosen = self._text(what), tuple(pods)
-        self._holders[text] = {pod.uid for pod in chosen}
+        self._holders.setdefault(text, set()).update(pod.uid for pod in chosen)
         self._give(text, self.interfaces(chosen))
         return Tags(members=(text,))
 
