@@ -140,6 +140,13 @@ def test_behind_a_public_address_are_the_members_of_one_mapping() -> None:
     check(state, fewer, (*pods, service), there=THERE, follow=False)
 
 
+def test_case_61_pods_that_lack_the_named_port_do_not_close_the_address_of_the_others() -> None:
+    slices = (endpoints("cart-1", "a"), endpoints("cart-2", "b", "c", ports=()))
+    state = (*shop("a", "b", "c"), balancer(NAMED, load_balancer_ip="203.0.113.7"), *slices)
+    assert public(state) == {"public 203.0.113.7": ["a"]}
+    check(state, (*state[:-2], slices[1]), there=THERE, follow=False)
+
+
 def test_while_all_members_end_their_mapping_counts() -> None:
     ending = endpoint("b", ready=False, terminating=True)
     slices = (endpoints("cart-1", endpoint("a", ready=False), port=8080), endpoints("cart-2", ending, port=9090))

@@ -21,7 +21,8 @@ FAMILY = {"IPv4": "v4", "IPv6": "v6"}
 def most_shared(service: Resource, view: View, *, family: str = "") -> Ports:
     """The mapping that most endpoints share, of one family or all: of the ready ones, else of those that still serve.
 
-    Only where a slice has a say in it, all slices are looked at.
+    Pods that have none of the ports do not count beside others, however many they are: nothing leads to them. Only
+    where a slice has a say in it, all slices are looked at.
     """
     record = cast(ServiceRecord, service.body)
     if is_fixed(record):
@@ -34,4 +35,8 @@ def most_shared(service: Resource, view: View, *, family: str = "") -> Ports:
             ports = resolve(record, slice_.ports)
             ready[ports] += sum(each.ready or record.publish_not_ready for each in slice_.endpoints)
             ending[ports] += sum(each.serving and each.terminating for each in slice_.endpoints)
-    return min(ready, key=lambda ports: (-ready[ports], -ending[ports], ports.resolved), default=resolve(record))
+    return min(
+        ready,
+        key=lambda ports: (not ports.mappings, -ready[ports], -ending[ports], ports.resolved),
+        default=resolve(record),
+    )
