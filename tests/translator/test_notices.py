@@ -59,6 +59,14 @@ def test_addresses_of_a_family_that_the_cluster_does_not_serve_are_named() -> No
     assert "IPv4 only" in told(only, settings=DUAL)["FamilyNotServed"]
 
 
+def test_a_public_address_of_a_family_that_the_service_lacks_is_named_and_not_given() -> None:
+    mixed = balancer(load_balancer_ip="2001:db8::7", external_ips=("203.0.113.9",))
+    assert "2001:db8::7" in told(mixed, settings=PUBLIC)["FamilyNotServed"]
+    assert told(balancer(external_ips=("203.0.113.9",)), settings=PUBLIC) == {}
+    only = balancer(cluster_ips=("fd00:96::9",), load_balancer_ip="203.0.113.9")
+    assert "203.0.113.9" in told(only, settings=DUAL)["FamilyNotServed"]
+
+
 def test_a_pod_is_told_of_attachments_that_are_not_there() -> None:
     web = pod("web-0", annotations={NETWORKS: "blue, infra/red@wan0"})
     blue = attachment("blue", cidr="10.1.0.0/24")

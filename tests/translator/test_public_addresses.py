@@ -83,9 +83,17 @@ def test_any_service_gets_its_external_ips(type_: str) -> None:
     assert public((*MEMBERS, service)) == {"public 203.0.113.9": ["a"]}
 
 
+def test_an_address_of_a_family_that_the_service_lacks_is_not_given() -> None:
+    mixed = balancer(load_balancer_ip="2001:db8::7", external_ips=("203.0.113.9",))
+    assert public((*MEMBERS, mixed)) == {"public 203.0.113.9": ["a"]}
+    assert public((*MEMBERS, balancer(load_balancer_ip="2001:db8::7"))) == {}
+    check((*MEMBERS, mixed), (*MEMBERS, balancer(load_balancer_ip="2001:db8::7")), there=THERE)
+
+
 def test_two_spellings_of_an_address_are_one() -> None:
-    spelled = balancer(load_balancer_ip="2001:DB8:0::7", external_ips=("2001:db8::7", "203.0.113.9"))
-    history = History()
+    both = {"cluster_ips": ("10.96.20.7", "fd00:2::7")}
+    spelled = balancer(load_balancer_ip="2001:DB8:0::7", external_ips=("2001:db8::7", "203.0.113.9"), **both)
+    history = History(replace(SETTINGS, service_subnets=("10.96.0.0/12", "fd00:2::/108")))
     history.become((namespace(), spelled))
     rows = [row for row in history.backend.store.tables.objects.values() if row.type == "floating-ip"]
     said = {json.loads(row.body)["properties"]["floating_ip_address"] for row in rows}

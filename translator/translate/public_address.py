@@ -42,14 +42,29 @@ def public_floating_ips(
 
 
 def asked(record: ServiceRecord) -> tuple[tuple[str, str], ...]:
-    """Family and text of each address that the service asks for, in order; text '' leaves the choice to Contrail."""
-    if not is_served(record) or not record.cluster_ips:
-        return ()
+    """Family and text of each address that the service asks for, in order; text '' leaves the choice to Contrail.
+
+    Only of families of which it has a cluster address: to another one none of its members would answer.
+    """
+    named, families = _named(record), {_family(address) for address in record.cluster_ips}
+    if not named and record.balances and is_served(record):
+        return (("v4", ""),) if "v4" in families else ()
+    return tuple((family, address) for family, address in named if family in families)
+
+
+def unanswered(record: ServiceRecord) -> tuple[str, ...]:
+    """Addresses that the service names and does not get, because it has no cluster address of their family."""
+    families = {_family(address) for address in record.cluster_ips}
+    return tuple(address for family, address in _named(record) if families and family not in families)
+
+
+def _named(record: ServiceRecord) -> list[tuple[str, str]]:
+    """Family and text of each address that the service names, in order."""
+    if not is_served(record):
+        return []
     texts = [*record.external_ips, *([record.load_balancer_ip] if record.balances and record.load_balancer_ip else [])]
     named = {str(ipaddress.ip_address(text)) for text in texts}  # of all spellings the one that Contrail knows
-    if not named and record.balances:
-        return (("v4", ""),) if any(_family(address) == "v4" for address in record.cluster_ips) else ()
-    return tuple(sorted((_family(address), address) for address in named))
+    return sorted((_family(address), address) for address in named)
 
 
 def _floating_ip(

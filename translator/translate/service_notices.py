@@ -12,7 +12,7 @@ from translator.notice import Notice
 from translator.resource import Resource
 from translator.translate import annotated, source_ranges
 from translator.translate.membership import public_pool
-from translator.translate.public_address import asked
+from translator.translate.public_address import asked, unanswered
 from translator.translate.service_address import is_within
 from translator.view import View
 
@@ -42,10 +42,19 @@ def _notices(record: ServiceRecord, service: Resource, namespace: Resource, view
         ranges = ", ".join(record.load_balancer_source_ranges)
         said = f"spec.loadBalancerSourceRanges lets only {ranges} in, which cannot be enforced: {why}"
         yield Notice(NOT_OPEN, f"{said}; the service gets no public address at all")
-    elif wanted := asked(record):
-        if public_pool(service, namespace, view) is None:
-            yield Notice(NO_POOL, _no_pool([address for _, address in wanted]))
-    elif record.balances and all(ipaddress.ip_address(each).version == 6 for each in record.cluster_ips):
+    else:
+        yield from _public(record, service, namespace, view)
+
+
+def _public(record: ServiceRecord, service: Resource, namespace: Resource, view: View) -> Iterator[Notice]:
+    """What keeps public addresses from a service that may have some."""
+    wanted, unserved = asked(record), unanswered(record)
+    if wanted and public_pool(service, namespace, view) is None:
+        yield Notice(NO_POOL, _no_pool([address for _, address in wanted]))
+    if unserved:
+        said = f"asks for public address {', '.join(unserved)}, and has no cluster address of that family"
+        yield Notice(NO_CHOICE, f"{said}: a family must be in spec.ipFamilies to be served")
+    elif record.balances and all(ipaddress.ip_address(each).version == 6 for each in record.cluster_ips) and not wanted:
         yield Notice(NO_CHOICE, "Contrail chooses public addresses of IPv4 only: name one in spec.externalIPs")
 
 
