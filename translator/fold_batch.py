@@ -28,7 +28,8 @@ class Changed(msgspec.Struct, frozen=True, gc=False):
 class Folded(msgspec.Struct, frozen=True, gc=False):
     """Result of the fold: rows to write, resources to translate, epochs with the offset that set them, tallies.
 
-    `well_told` is the last record of each resource that could be read, the deletion of one that never was included.
+    `well_told` is the last record of each resource that could be read, its deletion included, also that of one that the
+    store never had.
     """
 
     rows: ResourceChanges
@@ -74,7 +75,7 @@ class _Fold:
         self._now: dict[Key, Head | None] = {**older, **heads}
         self._last: dict[Key, Arrival] = {}
         self._good: dict[Key, Arrival] = {}
-        self._never: dict[Key, Position] = {}
+        self._told: dict[Key, Position] = {}
         self._epochs = dict(epochs)
         self._moved: dict[EpochKey, tuple[Epoch, int]] = {}
         self._tally: Counter[Action] = Counter()
@@ -98,13 +99,13 @@ class _Fold:
         elif action is Action.REMOVE:
             self._remove(key, arrival)
         elif action is Action.UNKNOWN:
-            self._never[key] = arrival.position
+            self._told[key] = arrival.position
         elif action is Action.SWEEP:
             self._sweep(place, epoch.epoch, arrival)
 
     def result(self) -> Folded:
         """What the batch comes to."""
-        folded = Folded(ResourceChanges([], [], [], []), dict(self._never), {}, self._moved, self._tally)
+        folded = Folded(ResourceChanges([], [], [], []), self._told, {}, self._moved, self._tally)
         for key, arrival in self._last.items():
             before = self._before.get(key)
             if self._now[key] is not None:
@@ -112,7 +113,6 @@ class _Fold:
             elif before is not None:
                 folded.rows.removed.append(key)
                 folded.changed[key] = Changed(None, _cause(arrival))
-                folded.well_told[key] = arrival.position
         return folded
 
     def _keep(self, folded: Folded, key: Key, before: Head | None, last: Arrival) -> None:
@@ -121,7 +121,6 @@ class _Fold:
         if good is None:
             folded.rows.seen.append(_seen(key, last))
             return
-        folded.well_told[key] = good.position
         resource = _resource(good, last)
         if before is not None and before.uid == resource.uid and before.digest == resource.digest:
             folded.rows.seen.append(_seen(key, last))
@@ -140,6 +139,7 @@ class _Fold:
             self._good.pop(key, None)
         if not arrival.malformed:
             self._good[key] = arrival
+            self._told[key] = arrival.position
         # The digest is computed once per resource, at the end; the fold never looks at it.
         self._now[key] = Head(event.uid, event.resource_version, event.epoch, b"", partition)
         self._last[key] = arrival
@@ -148,6 +148,8 @@ class _Fold:
         self._now[key] = None
         self._last[key] = arrival
         self._good.pop(key, None)
+        if not arrival.malformed:  # else a successor takes the name, and its own letter is as open as any
+            self._told[key] = arrival.position
 
     def _set_epoch(self, place: EpochKey, epoch: Epoch, offset: int) -> None:
         self._epochs[place] = epoch
