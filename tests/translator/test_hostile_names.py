@@ -57,3 +57,28 @@ def test_a_name_that_nothing_can_have_stops_nobody_else(store_engine: Engine, te
             assert found.scalar() == 1
     finally:
         store.close()
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("text", ["a\x00b", "a\ud800b"], ids=["nul", "surrogate"])
+def test_case_96_an_escape_that_no_store_keeps_stops_nobody_else(store_engine: Engine, text: str) -> None:
+    """The record's own text is plain; only what the annotation says, once it is read as JSON, is not."""
+    store = PostgresStore(store_engine, "k8s")
+    pooled = {"annotations": {"opencontrail.org/fip-pool": json.dumps({**PUBLIC, "name": text})}}
+    try:
+        world = World(store, with_settings=True)
+        world.tell(
+            namespace(),
+            pod("placed", annotations={"opencontrail.org/network": json.dumps({**BLUE, "name": text})}),
+            service("pooled", type="LoadBalancer", cluster_ips=("10.96.0.9",), **pooled),
+            namespace("outward", isolation="true", external__network=json.dumps({**BLUE, "domain": text})),
+            pod("web"),
+        )
+        with store_engine.connect() as connection:
+            wrong = connection.exec_driver_sql("SELECT resource, error FROM dead_letter").fetchall()
+            found = connection.exec_driver_sql("SELECT count(*) FROM desired_object WHERE fq_name LIKE '%%__shop__web'")
+            assert found.scalar() == 1
+    finally:
+        store.close()
+    assert {each.resource for each in wrong} == {"Pod/shop/placed", "Service/shop/pooled", "Namespace//outward"}
+    assert all("control characters" in each.error for each in wrong)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
@@ -34,6 +35,8 @@ _FAMILIES = ("v4", "v6")
 _FLAGS = {"true": True, "false": False}
 _LONGEST_PART = 253
 """Characters of a part of a name: what Kubernetes has for names, as they become keys of the store."""
+# Beside what parts names: an escape may give a text that no store keeps, a NUL or half of a surrogate pair.
+_NEVER = re.compile(r"[:\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def flag(label: str, annotations: Mapping[str, str], key: str) -> bool | None:
@@ -90,7 +93,8 @@ def mapping(label: str, key: str, text: str, required: Sequence[str], optional: 
             return given
     shape = ", ".join(f'"{name}": "…"' for name in required)
     more = f" and perhaps {', '.join(optional)}" if optional else ""
-    raise unaccepted(label, key, text, f"{{{shape}}}{more}, each of 1 to {_LONGEST_PART} characters without a ':'")
+    part = f"each of 1 to {_LONGEST_PART} characters without a ':' and control characters"
+    raise unaccepted(label, key, text, f"{{{shape}}}{more}, {part}")
 
 
 def unaccepted(label: str, key: str, text: str, accepted: str) -> TranslationError:
@@ -107,7 +111,7 @@ def _name(label: str, annotations: Mapping[str, str], key: str, keys: Sequence[s
 
 
 def _is_part(text: str) -> bool:
-    return bool(text.strip()) and ":" not in text and len(text) <= _LONGEST_PART
+    return bool(text.strip()) and len(text) <= _LONGEST_PART and not _NEVER.search(text)
 
 
 @lru_cache(maxsize=1024)
