@@ -64,13 +64,14 @@ def test_a_name_that_nothing_can_have_stops_nobody_else(store_engine: Engine, te
 def test_case_96_an_escape_that_no_store_keeps_stops_nobody_else(store_engine: Engine, text: str) -> None:
     """The record's own text is plain; only what the annotation says, once it is read as JSON, is not."""
     store = PostgresStore(store_engine, "k8s")
-    pooled = {"annotations": {"opencontrail.org/fip-pool": json.dumps({**PUBLIC, "name": text})}}
+    held = {"opencontrail.org/fip-pool": json.dumps({**PUBLIC, "name": text})}
     try:
         world = World(store, with_settings=True)
         world.tell(
             namespace(),
             pod("placed", annotations={"opencontrail.org/network": json.dumps({**BLUE, "name": text})}),
-            service("pooled", type="LoadBalancer", cluster_ips=("10.96.0.9",), **pooled),
+            service("pooled", type="LoadBalancer", cluster_ips=("10.96.0.9",), annotations=held),
+            attachment("zoned", cidr=json.dumps([f"fd05::%{text}/64"])),
             namespace("outward", isolation="true", external__network=json.dumps({**BLUE, "domain": text})),
             pod("web"),
         )
@@ -80,5 +81,7 @@ def test_case_96_an_escape_that_no_store_keeps_stops_nobody_else(store_engine: E
             assert found.scalar() == 1
     finally:
         store.close()
-    assert {each.resource for each in wrong} == {"Pod/shop/placed", "Service/shop/pooled", "Namespace//outward"}
-    assert all("control characters" in each.error for each in wrong)
+    said = {each.resource: each.error for each in wrong}
+    assert "accepted is 1 to 64 subnets" in said.pop("NetworkAttachmentDefinition/shop/zoned")
+    assert said.keys() == {"Pod/shop/placed", "Service/shop/pooled", "Namespace//outward"}
+    assert all("control characters" in error for error in said.values())

@@ -346,6 +346,10 @@ def test_what_svc_monitor_adds_is_left_alone() -> None:
     [
         ({"annotations": {"externalIP": "x"}}, "annotation externalIP is 'x'; accepted is an IPv4 or IPv6 address"),
         (
+            {"annotations": {"externalIP": "2001:db8::1%eth0"}},
+            "annotation externalIP is '2001:db8::1%eth0'; accepted is an IPv4 or IPv6 address",
+        ),
+        (
             {"tls": (IngressTls(secret_name="a b"),)},
             "spec.tls[0].secretName is 'a b'; accepted is the name of a Secret",
         ),

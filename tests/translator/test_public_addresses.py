@@ -185,6 +185,7 @@ def test_the_address_outlives_its_slices_and_changes_of_ports() -> None:
             {"load_balancer_source_ranges": ("192.0.2.0/24", "10.0.0.0/33")},
             "spec.loadBalancerSourceRanges has '10.0.0.0/33'; accepted are prefixes as 192.0.2.0/24",
         ),
+        ({"load_balancer_ip": "2001:db8::1%eth0"}, "spec.loadBalancerIP has '2001:db8::1%eth0'"),
         ({"load_balancer_ip": "1.2.3"}, "spec.loadBalancerIP has '1.2.3'"),
         ({"cluster_ips": ("",)}, "spec.clusterIPs has ''"),
         ({"annotations": {"opencontrail.org/fip-pool": "pool"}}, "annotation opencontrail.org/fip-pool is 'pool'"),

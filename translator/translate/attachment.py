@@ -127,6 +127,8 @@ def _subnets(text: str) -> tuple[str, ...] | None:
     parts = read if isinstance(read, list) else [read] if isinstance(read, str) else text.split(",")
     if not 1 <= len(parts) <= MOST or not all(isinstance(part, str) and "/" in part for part in parts):
         return None
+    if any("%" in part for part in parts):  # a zone, which may be any text and belongs to no network
+        return None
     try:
         found = [ipaddress.ip_network(part.strip()) for part in parts]
     except ValueError:

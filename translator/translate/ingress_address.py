@@ -39,11 +39,14 @@ def asked(label: str, record: IngressRecord) -> str:
     if not text:
         return ""
     try:
-        return str(ipaddress.ip_address(text))
+        address = ipaddress.ip_address(text)
     except ValueError:
+        address = None
+    if address is None or "%" in text:  # a zone means nothing to Contrail
         raise TranslationError(
             f"{label}: annotation {ADDRESS} is {text[:300]!r}; accepted is an IPv4 or IPv6 address of its pool"
-        ) from None
+        )
+    return str(address)
 
 
 def interface(ingress: Resource, of: Balancer, member: Membership, view: View) -> ContrailObject:

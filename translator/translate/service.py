@@ -80,9 +80,14 @@ def _health_check(service: Resource, families: Set[str], view: View) -> tuple[Ou
 
 def _require_addresses(label: str, field: str, texts: tuple[str, ...]) -> None:
     for text in texts:
-        try:
-            ipaddress.ip_address(text)
-        except ValueError:
-            raise TranslationError(
-                f"{label}: {field} has {text[:300]!r}; accepted are IPv4 and IPv6 addresses"
-            ) from None
+        if not _is_address(text):
+            raise TranslationError(f"{label}: {field} has {text[:300]!r}; accepted are IPv4 and IPv6 addresses")
+
+
+def _is_address(text: str) -> bool:
+    """Whether it is one that Contrail knows, too: without a zone."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return "%" not in text
