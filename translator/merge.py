@@ -31,10 +31,14 @@ class Stored(msgspec.Struct, frozen=True, gc=False):
 
 
 class Merged(msgspec.Struct, frozen=True, gc=False):
-    """The changes, and resources whose wish counts from now on but whose translation is not at hand."""
+    """The changes, and resources whose wish counts from now on but whose translation is not at hand.
+
+    `held` are (uuid, resource, digest of what is stored) where the wish that counts from now on cannot be told anew.
+    """
 
     changes: list[Change]
     needed: set[Key]
+    held: list[tuple[str, Key, bytes]]
 
 
 def moved(wishes: Wishes, before: Before) -> dict[str, set[Key]]:
@@ -67,9 +71,9 @@ def merge(
 ) -> Merged:
     """Changes of the touched objects; those that wait for a `needed` translation are left out.
 
-    The wish of a `failed` resource cannot be told anew: what is stored stays.
+    The wish of a `failed` resource cannot be told anew: what is stored stays, and counts as its wish until it is told.
     """
-    merged = Merged([], set())
+    merged = Merged([], set(), [])
     for uuid in sorted(touched):
         resource = min(touched[uuid], key=_rank)
         old = stored.objects.get(uuid)
@@ -81,7 +85,11 @@ def merge(
                 merged.changes.append(change)
             continue
         winner, digest, body = wish
-        if winner in failed or (old is not None and not old.absent and old.digest == digest):
+        if old is not None and not old.absent and old.digest == digest:
+            continue
+        if winner in failed:
+            if old is not None:
+                merged.held.append((uuid, winner, old.digest))
             continue
         if body is None:
             merged.needed.add(winner)

@@ -98,12 +98,16 @@ def _gather_objects(
     stored = _load(session, translated.wishes, touched, before)
     failed = frozenset(translated.failures)
     merged = merge(translated.wishes, touched, causes, stored, failed)
+    asked: set[Key] = set()
     while merged.needed:
         more = rounds.translate(merged.needed)
-        failed |= more.failures.keys()
+        # Who does not want it any more, by rules that it was not translated by before, takes it back at its own turn.
+        failed |= more.failures.keys() | (merged.needed & asked)
+        asked |= merged.needed
         wishes = {**wishes, **more.wishes}
         merged = merge(wishes, touched, causes, stored, failed)
     writes.changes += merged.changes
+    writes.sources_changed += merged.held
     _gather_sources(translated.wishes, before, touched, writes)
 
 

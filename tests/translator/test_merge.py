@@ -66,6 +66,7 @@ def test_a_wish_that_cannot_be_told_anew_leaves_what_is_stored() -> None:
     stored = Stored({UUID: row(tag("a"))}, {UUID: {A: tag("a").digest, B: tag("b").digest}}, {})
     merged = merge({A: {}}, {UUID: {A}}, CAUSES, stored, frozenset({B}))
     assert merged.changes == [] and merged.needed == set()
+    assert merged.held == [(UUID, B, tag("a").digest)], "so that any other wish of it is news"
 
 
 def test_generations_rise_above_everything_ever_told() -> None:
