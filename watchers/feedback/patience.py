@@ -20,6 +20,10 @@ class Patience:
         """Whether the object is worth a try."""
         return self._until.get(key, (0, now))[1] <= now
 
+    def has_failed(self, key: str) -> bool:
+        """Whether it failed the last time, as far as is remembered."""
+        return key in self._until
+
     def failed(self, key: str, now: float) -> None:
         """It failed, or did not last: leave it alone for twice as long as before."""
         failures = self._until.pop(key, (0, 0.0))[0] + 1

@@ -12,6 +12,7 @@ from watchers.feedback import metrics
 from watchers.feedback.bucket import Bucket
 from watchers.feedback.event import body_of, collection, name_of, series_of
 from watchers.feedback.lasting import Lasting
+from watchers.feedback.patience import Patience
 from watchers.feedback.problem_store import Known, ProblemStore
 from watchers.feedback.problems import Problem, about_services
 from watchers.feedback.settings import FeedbackSettings
@@ -52,6 +53,7 @@ class Reporting:
         self._clock = clock
         self._problems: Lasting[Place] = Lasting()
         self._ends: Lasting[Place] = Lasting()
+        self._patience = Patience()
         self._rests_until = 0.0
         self._bucket = Bucket(settings.events_per_second, burst=10 * settings.events_per_second)
 
@@ -106,7 +108,9 @@ class Reporting:
 
     def _due_for(self, problem: Problem, told: Told | None, known: Mapping[str, Known], now: float) -> Due | None:
         uid = self._uid(problem, known)
-        due = due_for(problem, uid, told, now=now, repeat=self._settings.repeat_seconds) if uid else None
+        if not uid or not self._patience.may(_matter(problem, uid), now):
+            return None
+        due = due_for(problem, uid, told, now=now, repeat=self._settings.repeat_seconds)
         # Of what could never be read nobody knows whether it is still there, so once is enough.
         return None if due is not None and due.act is Act.REPEAT and problem.resource not in known else due
 
@@ -120,6 +124,7 @@ class Reporting:
     def _tell(self, due: Sequence[Due], known: Mapping[str, Known], now: float) -> None:
         forgotten = [each.told for each in due if each.act is Act.FORGET]
         saying = [each for each in due if each.act is not Act.FORGET]
+        saying.sort(key=lambda each: self._patience.has_failed(_matter(each.told, each.told.uid)))
         turn = saying[: self._bucket.take(len(saying), now)]
         metrics.UNTOLD.set(len(saying) - len(turn))
         self._store.record([each.told for each in turn if each.act is not Act.REPEAT], forgotten)
@@ -145,10 +150,12 @@ class Reporting:
         reply = self._repeat(subject, after, now) if due.act is Act.REPEAT else None
         if reply is None or reply.verdict is Verdict.GONE:
             reply = self._create(subject, after, due.action, now)
-        if reply.verdict is Verdict.GONE:  # its namespace is going
+        if reply.verdict is Verdict.GONE:  # its namespace is going, which may take days
+            self._patience.failed(_matter(told, told.uid), now)
             return replace(told, count=0)
         if reply.verdict not in (Verdict.DONE, Verdict.EXISTS):
             logger.warning("no Event on %s reason=%s: %s", told.resource, told.reason, reply.text)
+        self._patience.well(_matter(told, told.uid))
         return after
 
     def _create(self, subject: Subject, told: Told, action: str, now: float) -> Reply:
@@ -158,3 +165,8 @@ class Reporting:
     def _repeat(self, subject: Subject, told: Told, now: float) -> Reply:
         path = f"{collection(subject)}/{name_of(subject, told)}"
         return self._writer.merge(path, series_of(told.count, now), part=self.name)
+
+
+def _matter(about: Problem | Told, uid: str) -> str:
+    """What is not told again and again where no Event can be: a problem of one object, not of its namesake's."""
+    return f"{uid}/{about.resource}/{about.reason}"
