@@ -7,7 +7,6 @@ was meant. (v0.1.0 of the API, for one, wrote `namespaces: {namespaceSelector: â
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -22,7 +21,7 @@ from schemas.records import (
     AdminRule,
     BaselineAdminNetworkPolicyRecord,
 )
-from watchers.kinds.canonical import LONGEST, in_order, one_of, sorted_texts
+from watchers.kinds.canonical import LONGEST, in_order, one_of, prefix, sorted_texts
 from watchers.kinds.kind import Kind, Metadata
 from watchers.kinds.selectors import SelectorInput, optional_selector, selector
 from watchers.kinds.service import PROTOCOLS
@@ -205,8 +204,6 @@ def _rule(
     )
     if not rule.peers:
         raise MalformedObject(f"{field}.{peers} is empty; accepted are one or more peers")
-    if raw.ports is not None and not rule.ports:
-        raise MalformedObject(f"{field}.ports is empty; accepted are one or more, or no such field for every port")
     if rule.action != ALLOW and any(peer.domain_names for peer in rule.peers):
         raise MalformedObject(f"{field}.action is {rule.action!r}; accepted with domainNames is {ALLOW}")
     if any(port.port_name for port in rule.ports) and any(peer.pods is None for peer in rule.peers):
@@ -231,14 +228,11 @@ def _peer(raw: PeerInput, field: str, accepted: tuple[str, ...]) -> AdminPeer:
 
 
 def _prefix(text: str, field: str) -> str:
-    """The prefix without host bits; the API takes none without a length, and no IPv4 address inside an IPv6 one."""
-    try:
-        prefix = ipaddress.ip_network(text, strict=False)
-        if "/" in text and (":" in text) != ("." in text):
-            return str(prefix)
-    except ValueError:
-        pass
-    raise MalformedObject(f"{field} is {text[:LONGEST]!r}; accepted is a prefix as 10.0.0.0/8 or fd00::/8")
+    """The prefix without host bits; the API takes no IPv4 address inside an IPv6 one."""
+    found = prefix(text) if (":" in text) != ("." in text) else None
+    if found is None:
+        raise MalformedObject(f"{field} is {text[:LONGEST]!r}; accepted is a prefix as 10.0.0.0/8 or fd00::/8")
+    return found
 
 
 def _port(raw: PortInput, field: str) -> AdminPort:

@@ -1,7 +1,9 @@
-"""One order where order means nothing, and one wording for a value that is no good: for all normalizers (pure)."""
+"""One order where order means nothing, one text for a prefix, one wording for a value that is no good (pure)."""
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from collections.abc import Collection, Iterable
 from typing import TypeVar
 
@@ -11,6 +13,7 @@ from schemas.errors import MalformedObject
 
 T = TypeVar("T", bound=msgspec.Struct)
 _encoder = msgspec.json.Encoder(order="deterministic")
+_PREFIX = re.compile(r"[0-9A-Fa-f:.]+/[0-9]{1,3}")
 LONGEST = 100
 """Characters of a refused value that its error repeats."""
 
@@ -34,3 +37,11 @@ def one_of(value: str, accepted: Collection[str], field: str) -> str:
     if value not in accepted:
         raise MalformedObject(f"{field} is {value[:LONGEST]!r}; accepted are {', '.join(accepted)}")
     return value
+
+
+def prefix(text: str) -> str | None:
+    """The prefix without host bits; None for what is none to the API: no length, a mask, or the zone of an address."""
+    try:
+        return str(ipaddress.ip_network(text, strict=False)) if _PREFIX.fullmatch(text) else None
+    except ValueError:
+        return None

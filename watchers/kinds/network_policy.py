@@ -6,14 +6,13 @@ stays apart (a peer's absent selector and its empty one; no rules and one empty 
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Sequence
 
 import msgspec
 
 from schemas.errors import MalformedObject
 from schemas.records import IpBlock, NetworkPolicyRecord, PolicyPeer, PolicyPort, PolicyRule
-from watchers.kinds.canonical import LONGEST, in_order, one_of, sorted_texts
+from watchers.kinds.canonical import LONGEST, in_order, one_of, prefix, sorted_texts
 from watchers.kinds.kind import Kind, Metadata, Port
 from watchers.kinds.selectors import SelectorInput, optional_selector, selector
 from watchers.kinds.service import PROTOCOLS
@@ -127,10 +126,10 @@ def _ip_block(raw: IpBlockInput, field: str) -> IpBlock:
 
 def _prefix(text: str, field: str) -> str:
     """The prefix without host bits, which old API servers let through."""
-    try:
-        return str(ipaddress.ip_network(text, strict=False))
-    except ValueError as error:
-        raise MalformedObject(f"{field} is {text[:LONGEST]!r}; accepted is a prefix as 10.0.0.0/8") from error
+    found = prefix(text)
+    if found is None:
+        raise MalformedObject(f"{field} is {text[:LONGEST]!r}; accepted is a prefix as 10.0.0.0/8")
+    return found
 
 
 def _port(raw: PortInput, field: str) -> PolicyPort:

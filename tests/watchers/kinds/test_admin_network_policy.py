@@ -40,6 +40,11 @@ def _rule(**rule: Any) -> Json:
     return {"action": "Allow", **rule}
 
 
+def test_an_empty_list_of_ports_is_every_port_as_an_absent_one_is() -> None:
+    """Their CRD takes it, and a Deny that were put aside for it would deny nothing."""
+    assert _admin(egress=[_rule(to=[EVERY], ports=[])]) == _admin(egress=[_rule(to=[EVERY])])
+
+
 def test_all_pods_of_some_namespaces_are_those_with_any_labels() -> None:
     labels = {"matchLabels": {"a": "b"}}
     pods = {"pods": {"namespaceSelector": labels, "podSelector": {}}}
@@ -130,16 +135,20 @@ def test_the_baseline_has_everything_but_a_priority_passing_on_and_domain_names(
             "spec.egress[0].to[0].networks[0] is '::ffff:10.0.0.0/104'; accepted is a prefix as 10.0.0.0/8 or fd00::/8",
         ),
         (
+            {"egress": [_rule(to=[{"networks": ["10.0.0.0/255.0.0.0"]}])]},
+            "spec.egress[0].to[0].networks[0] is '10.0.0.0/255.0.0.0'; accepted is a prefix as 10.0.0.0/8 or fd00::/8",
+        ),
+        (
+            {"egress": [_rule(to=[{"networks": ["fe80::%eth0/64"]}])]},
+            "spec.egress[0].to[0].networks[0] is 'fe80::%eth0/64'; accepted is a prefix as 10.0.0.0/8 or fd00::/8",
+        ),
+        (
             {"egress": [{"action": "Deny", "to": [{"domainNames": ["a.example.org"]}]}]},
             "spec.egress[0].action is 'Deny'; accepted with domainNames is Allow",
         ),
         (
             {"egress": [_rule(to=[EVERY, {"nodes": {}}], ports=[{"namedPort": "web"}])]},
             "spec.egress[0].ports has a namedPort; accepted are those with peers that are pods only",
-        ),
-        (
-            {"egress": [_rule(to=[EVERY], ports=[])]},
-            "spec.egress[0].ports is empty; accepted are one or more, or no such field for every port",
         ),
         (
             {"egress": [_rule(to=[EVERY], ports=[{}])]},

@@ -63,6 +63,21 @@ PLACE = "NetworkPolicy shop/x: spec.ingress[0].from[0]"
             "accepted is a prefix as 10.0.0.0/8",
         ),
         (
+            _policy(ingress=[{"from": [{"ipBlock": {"cidr": "10.0.0.1"}}]}]),
+            "NetworkPolicy shop/x: spec.ingress[0].from[0].ipBlock.cidr is '10.0.0.1'; accepted is a prefix as "
+            "10.0.0.0/8",
+        ),
+        (
+            _policy(ingress=[{"from": [{"ipBlock": {"cidr": "10.0.0.0/255.0.0.0"}}]}]),
+            "NetworkPolicy shop/x: spec.ingress[0].from[0].ipBlock.cidr is '10.0.0.0/255.0.0.0'; "
+            "accepted is a prefix as 10.0.0.0/8",
+        ),
+        (
+            _policy(ingress=[{"from": [{"ipBlock": {"cidr": "fe80::%eth0/64"}}]}]),
+            "NetworkPolicy shop/x: spec.ingress[0].from[0].ipBlock.cidr is 'fe80::%eth0/64'; accepted is a prefix as "
+            "10.0.0.0/8",
+        ),
+        (
             _policy(ingress=[{"ports": [{"port": "web", "endPort": 90}]}]),
             "NetworkPolicy shop/x: spec.ingress[0].ports[0].endPort is 90; "
             "accepted is none beside the named port 'web'",
