@@ -14,12 +14,42 @@ import msgspec
 from msgspec import inspect
 
 Json = Any
+_OF_OBJECT = frozenset({"apiVersion", "kind", "metadata", "spec", "status"})
+_OF_METADATA = frozenset(
+    {
+        "annotations",
+        "clusterName",
+        "creationTimestamp",
+        "deletionGracePeriodSeconds",
+        "deletionTimestamp",
+        "finalizers",
+        "generateName",
+        "generation",
+        "labels",
+        "managedFields",
+        "name",
+        "namespace",
+        "ownerReferences",
+        "resourceVersion",
+        "selfLink",
+        "uid",
+    }
+)
 
 
 def unknown(input_: type[msgspec.Struct], name: str, value: Json) -> Iterator[str]:
     """Paths of the fields that the input type has not, below its field of this name."""
     wanted = _fields(input_)[name]
     yield from _below(wanted, value, name)
+
+
+def of_object(document: dict[str, Json]) -> Iterator[str]:
+    """Fields beside and in `metadata` that no object has: below a lost `spec:` everything would be passed over."""
+    yield from (str(key) for key in document if key not in _OF_OBJECT)
+    metadata = document.get("metadata")
+    yield from (
+        f"metadata.{key}" for key in (metadata if isinstance(metadata, dict) else ()) if key not in _OF_METADATA
+    )
 
 
 @lru_cache(maxsize=16)

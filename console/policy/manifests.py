@@ -7,16 +7,18 @@ the file, the document, the object and the field.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+import ipaddress
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import yaml
 
-from console.policy.fields import unknown
+from console.policy.documents import documents
+from console.policy.fields import of_object, unknown
 from console.policy.picture import KINDS, Given, made_up_uid
 from schemas.errors import MalformedObject, SettingsError
+from schemas.records import NetworkPolicyRecord, PodRecord, Record
 from watchers.kinds import KINDS as WATCHED
 from watchers.kinds import Kind, observe
 
@@ -38,7 +40,7 @@ def read(paths: Iterable[Path], *, note: Note = lambda text: None) -> list[Given
     """
     found: dict[tuple[str, str, str], Given] = {}
     for path in _files(paths):
-        for place, document in _documents(path):
+        for place, document in documents(path):
             for given in _whole(document, place, note):
                 key = (given.kind, given.namespace, given.name)
                 if key in found:
@@ -60,18 +62,6 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
             raise SettingsError(f"{path}: no such file or directory")
 
 
-def _documents(path: Path) -> Iterator[tuple[str, Json]]:
-    """Each document that is not empty, with the words that name it."""
-    try:
-        loaded = list(yaml.load_all(path.read_text(encoding="utf-8"), Loader=_Loader))
-    except (yaml.YAMLError, UnicodeDecodeError, OSError, RecursionError) as error:
-        raise SettingsError(f"{path}: cannot be read as YAML or JSON: {' '.join(str(error).split())}") from error
-    for number, document in enumerate(loaded, 1):
-        place = f"{path}, document {number}" if len(loaded) > 1 else str(path)
-        if document is not None:
-            yield place, document
-
-
 def _whole(document: Json, place: str, note: Note) -> list[Given]:
     try:
         return list(_objects(document, place, note))
@@ -81,7 +71,7 @@ def _whole(document: Json, place: str, note: Note) -> list[Given]:
 
 def _objects(document: Json, place: str, note: Note) -> Iterator[Given]:
     """What a document holds of the kinds that count; others are passed over, as kubectl would take them elsewhere."""
-    if not isinstance(document, dict) or not isinstance(document.get("kind"), str):
+    if not isinstance(document, dict) or not isinstance(document.get("kind"), str) or not document["kind"]:
         raise SettingsError(f"{place}: is no Kubernetes object; accepted is one with apiVersion, kind and metadata")
     kind = document["kind"]
     if kind.endswith("List") and isinstance(document.get("items"), list):
@@ -90,10 +80,12 @@ def _objects(document: Json, place: str, note: Note) -> Iterator[Given]:
             yield from _objects(inner, f"{place}, items[{number}]", note)
         return
     if kind in WITH_TEMPLATE:
+        _require_known(of_object(document), kind, place)
         document, kind = _pod_of(document, place), "Pod"
     known = _OF_KIND.get(kind)
     version = document.get("apiVersion", known.api_version if known is not None else "")
     if known is not None and version == known.api_version:
+        _require_known(of_object(document), kind, place)
         yield _given(known, document, place)
     elif known is not None and known.group == str(version).rpartition("/")[0]:
         raise SettingsError(f"{place}: {kind} has apiVersion {version!r}; accepted is {known.api_version}")
@@ -120,10 +112,35 @@ def _given(kind: Kind, document: dict[str, Json], place: str) -> Given:
     except (MalformedObject, msgspec.ValidationError) as error:
         text = str(error) if isinstance(error, MalformedObject) else f"{label}: {error}"
         raise SettingsError(f"{place}: {text}") from error
-    if kind.name.endswith(_POLICY) and (odd := next(unknown(kind.input, "spec", raw.get("spec")), None)):
-        raise SettingsError(f"{place}: {label}: {odd} is no field of a {kind.name}")
+    if kind.name.endswith(_POLICY):
+        _require_known(unknown(kind.input, "spec", raw.get("spec")), label, place)
     assert seen.record is not None
+    _require_sound(seen.record, label, place)
     return Given(kind.name, seen.key.namespace, seen.key.name, seen.uid, seen.record, place, written)
+
+
+def _require_known(odd: Iterator[str], label: str, place: str) -> None:
+    if (first := next(odd, None)) is not None:
+        raise SettingsError(f"{place}: {label}: {first} is no field of a {label.partition(' ')[0]}")
+
+
+def _require_sound(record: Record, label: str, place: str) -> None:
+    """What an API server would not have taken, and a normalizer does not see."""
+    try:
+        msgspec.json.encode([label, record])
+    except UnicodeEncodeError as error:
+        raise SettingsError(f"{place}: holds a text that is no Unicode: {error}") from error
+    for each in record.pod_ips if isinstance(record, PodRecord) else ():
+        try:
+            ipaddress.ip_address(each)
+        except ValueError as error:
+            raise SettingsError(f"{place}: {label}: status.podIPs: {error}") from error
+    if isinstance(record, NetworkPolicyRecord):
+        names = [port.port_name for rule in (*record.ingress, *record.egress) for port in rule.ports]
+        if quoted := [name for name in names if name.isdigit()]:
+            raise SettingsError(
+                f"{place}: {label}: a port is the text {quoted[0]!r}; accepted is the number without quotes, or a name"
+            )
 
 
 def _written(kind: Kind, raw: dict[str, Json], way: str) -> tuple[int, ...]:
@@ -161,20 +178,3 @@ def _part(of: dict[str, Json], name: str, place: str) -> dict[str, Json]:
     if not isinstance(found, dict):
         raise SettingsError(f"{place}: {name} is {str(found)[:100]!r}; accepted is a mapping")
     return found
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML as Kubernetes reads it: a date is a text, and a key that stands twice is a fault, not a choice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """A mapping whose keys differ."""
-        keys = [key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
-        if twice := {key for key in keys if isinstance(key, Hashable) and keys.count(key) > 1}:
-            raise yaml.YAMLError(f"key {min(map(str, twice))!r} stands twice in one mapping{node.start_mark}")
-        return super().construct_mapping(node, deep=deep)
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in found if tag != "tag:yaml.org,2002:timestamp"]
-    for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}

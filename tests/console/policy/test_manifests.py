@@ -44,6 +44,16 @@ def test_json_is_read_and_lists_of_a_kind(tmp_path: Path) -> None:
     assert dated.namespace == "default"
 
 
+def test_json_may_hold_tabs_pairs_of_escapes_and_several_objects(tmp_path: Path) -> None:
+    """None of which YAML does, and kubectl takes."""
+    pods = [{"kind": "Pod", "metadata": {"name": each, "labels": {"a": "\U0001f600"}}} for each in ("p", "q")]
+    (tmp_path / "a.json").write_text("\n".join(json.dumps(each, indent="\t") for each in pods))
+    found = read([tmp_path])
+    assert [each.name for each in found] == ["p", "q"]
+    assert isinstance(found[1].record, PodRecord) and found[1].record.labels == {"a": "\U0001f600"}
+    assert one(tmp_path, "{kind: Pod, metadata: {name: p}}\n").name == "p"
+
+
 @pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "DaemonSet", "Job", "ReplicaSet", "CronJob"])
 def test_what_makes_pods_counts_as_one_of_its_name(tmp_path: Path, kind: str) -> None:
     template = {
@@ -99,6 +109,17 @@ def test_what_manifests_leave_out_is_assumed_and_told(tmp_path: Path) -> None:
         ("kind: Job\nmetadata: {name: w}\nspec: {template: {metadata: x}}\n", "metadata is 'x'; accepted is a mapping"),
         ("kind: Job\nmetadata: {name: w}\nspec: {template: {spec: [1]}}\n", "spec is '[1]'; accepted is a mapping"),
         ("kind: CronJob\nmetadata: w\n", "metadata is 'w'; accepted is a mapping"),
+        ("kind: List\nitems: [{metadata: {name: p}}]\n", "items[0]: is no Kubernetes object"),
+        (POLICY.replace("spec:\n", "podSelector: {}\n"), "podSelector is no field of a NetworkPolicy"),
+        (POLICY.replace("namespace:", "namepsace:") + "  {}\n", "metadata.namepsace is no field of a NetworkPolicy"),
+        ("kind: Pod\nmetadata: {name: p, label: {a: b}}\n", "metadata.label is no field of a Pod"),
+        ("kind: Job\nmetadata: {name: w}\nspec: {template: {metadata: {label: {}}}}\n", "metadata.label is no field"),
+        ("kind: Job\nmetadata: {name: w}\ntemplate: {}\n", "template is no field of a Job"),
+        (POLICY + "  ingress: [{ports: [{port: '80'}]}]\n", "a port is the text '80'; accepted is the number without"),
+        ("kind: Pod\nmetadata: {name: p}\nstatus: {podIP: 10.0.0.256}\n", "status.podIPs: '10.0.0.256' does not"),
+        ('kind: Pod\nmetadata: {name: p, labels: {a: "\\ud83d"}}\n', "holds a text that is no Unicode"),
+        ('{"kind": "Pod", "metadata": {"name": "p", "name": "q"}}', "key 'name' stands twice"),
+        ('{"kind": "Pod", "metadata": {"name": "p"}', "cannot be read as YAML or JSON"),
     ],
 )
 def test_a_fault_names_the_file_the_object_and_the_field(tmp_path: Path, text: str, said: str) -> None:
