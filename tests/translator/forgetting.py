@@ -9,7 +9,7 @@ from translator import outcomes
 
 def forget() -> None:
     """Empty every cache of the translator."""
-    outcomes._KEPT.clear()
+    outcomes.KEPT.clear()
     for name, module in list(sys.modules.items()):
         if name.startswith("translator."):
             for each in list(vars(module).values()):

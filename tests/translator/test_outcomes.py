@@ -8,7 +8,7 @@ from schemas.contrail.objects import ContrailObject, Link
 from tests.translator.golden import resource
 from translator import outcomes
 from translator.notice import Notice, Said
-from translator.outcomes import wishes_of
+from translator.outcomes import Kept, wishes_of
 from translator.resource import key_of
 
 POD = resource("Pod", "shop", "web-0")
@@ -54,10 +54,33 @@ def test_one_outcome_of_two_resources_is_told_of_each() -> None:
 
 
 def test_what_has_been_as_it_is_for_longest_is_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outcomes, "MOST", 2)
-    monkeypatch.setattr(outcomes, "_KEPT", {})
+    monkeypatch.setattr(outcomes, "KEPT", Kept(4))
     pods = [resource("Pod", "shop", f"web-{number}") for number in range(3)]
     given = [(tag(str(number)),) for number in range(3)]
     made = [wishes_of(each, outcome) for each, outcome in zip(pods, given, strict=True)]
     assert wishes_of(pods[1], given[1]) is made[1] and wishes_of(pods[2], given[2]) is made[2]
     assert wishes_of(pods[0], given[0]) is not made[0]
+
+
+def test_what_has_many_parts_takes_the_room_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A namespace with thousands of rules is not kept at the price of a pod."""
+    monkeypatch.setattr(outcomes, "KEPT", Kept(8))
+    pods = [resource("Pod", "shop", f"web-{number}") for number in range(3)]
+    small, large = [(tag(str(number)),) for number in range(3)], tuple(tag(str(number)) for number in range(4))
+    first, second, third = (wishes_of(each, outcome) for each, outcome in zip(pods, small, strict=True))
+    grown = wishes_of(pods[2], large)
+    assert wishes_of(pods[1], small[1]) is second and wishes_of(pods[2], large) is grown
+    assert wishes_of(pods[0], small[0]) is not first
+    assert wishes_of(pods[2], small[2]) is not third, "what it was before takes no room"
+    huge = large + large
+    assert wishes_of(pods[0], huge) is not wishes_of(pods[0], huge), "what is larger than all room is not kept"
+
+
+def test_what_asks_for_nothing_takes_room_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outcomes, "KEPT", Kept(2))
+    made = [wishes_of(resource("Pod", "shop", f"web-{number}"), ()) for number in range(3)]
+    assert wishes_of(resource("Pod", "shop", "web-2"), ()) is made[2]
+    assert (
+        wishes_of(resource("Pod", "shop", "web-0"), ()) is not made[0]
+        and wishes_of(resource("Pod", "shop", "web-1"), ()) is not made[1]
+    )
