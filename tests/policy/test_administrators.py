@@ -184,6 +184,20 @@ def test_subjects_and_peers_by_all_operators() -> None:
     means(cluster, yes=["other/web > other/db:80", "other/db > shop/db:80"], no=["shop/web > other/db:80"])
 
 
+@pytest.mark.parametrize("text", ["a:b", "a b", "x" * 64, "-a", "a\n", "a/b/c", "\u00e4"])
+def test_a_selector_that_no_label_can_meet_selects_nobody_and_stops_nothing(text: str) -> None:
+    """The CRD takes any text for keys and values; a ':' in a tag stopped the lists of all namespaces."""
+    for odd in (expressed(("app", "In", (text, "web"))), LabelSelector(match_labels={text: "web"})):
+        never = LabelSelector(match_labels={**odd.match_labels, "app": text})
+        rules = [says("Deny", of(selector=odd)), says("Deny", of(never)), says("Deny", of(selector=never))]
+        cluster = admin(closed(plain()), 1, ingress=rules)
+        web = ["shop/web > shop/tool:80"]
+        is_web = bool(odd.match_expressions)
+        means(
+            cluster, yes=["shop/db > shop/tool:80", *web * (not is_web)], no=["shop/tool > shop/db:80", *web * is_web]
+        )
+
+
 def test_passed_pods_meet_blocks_of_network_policies_by_their_addresses() -> None:
     """Endpoints hold tags or addresses: who is passed by labels and allowed by address carries a membership tag."""
     cluster = policy(plain(), "shop/out", WEB, egress=(rule(block("10.32.0.0/30")),))

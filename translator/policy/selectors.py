@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from itertools import product
@@ -15,6 +16,8 @@ from translator.translate.tags import is_tagged
 
 MOST = 32
 """Conjunctions that a selector is written as: `In` with more values, or several of them, becomes a membership."""
+_NAME = r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
+_VALUE, _KEY = re.compile(rf"({_NAME})?"), re.compile(rf"([a-z0-9.-]{{1,253}}/)?{_NAME}")
 
 
 class _Demand(msgspec.Struct):
@@ -87,6 +90,11 @@ def _conjunctions(text: bytes, kind: str) -> tuple[Tags, ...] | None:
     )
 
 
+def _can_be_label(key: str, value: str) -> bool:
+    """Whether anything can have this label: selectors of administrators may say any text, and some of it is no tag."""
+    return _KEY.fullmatch(key) is not None and _VALUE.fullmatch(value) is not None
+
+
 def _demands(selector: LabelSelector) -> dict[str, _Demand]:
     demands: dict[str, _Demand] = {}
     wanted: list[tuple[str, str, tuple[str, ...]]] = [
@@ -96,8 +104,9 @@ def _demands(selector: LabelSelector) -> dict[str, _Demand]:
     for key, operator, values in wanted:
         demand = demands.setdefault(key, _Demand())
         if operator == "In":
+            possible = {value for value in values if _can_be_label(key, value)}
             demand.present = True
-            demand.values = set(values) if demand.values is None else demand.values & set(values)
+            demand.values = possible if demand.values is None else demand.values & possible
         elif operator == "NotIn":
             demand.refused |= set(values)
         elif operator == "Exists":
