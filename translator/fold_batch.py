@@ -18,11 +18,15 @@ from translator.store import EpochKey, ResourceChanges, Seen, Sweep
 
 
 class Changed(msgspec.Struct, frozen=True, gc=False):
-    """A resource whose translation may differ now: as it is (None: gone), what made it so, whether it is new."""
+    """A resource whose translation may differ now: as it is (None: gone), what made it so, whether it is new.
+
+    `is_successor`: one of the same name and another uid was there before, so nothing of that one is its own.
+    """
 
     resource: Resource | None
     cause: Cause
     is_new: bool = False
+    is_successor: bool = False
 
 
 class Folded(msgspec.Struct, frozen=True, gc=False):
@@ -126,7 +130,8 @@ class _Fold:
             folded.rows.seen.append(_seen(key, last))
             return
         (folded.rows.created if before is None else folded.rows.replaced).append(resource)
-        folded.changed[key] = Changed(resource, _cause(good), is_new=before is None)
+        is_successor = before is not None and before.uid != resource.uid
+        folded.changed[key] = Changed(resource, _cause(good), is_new=before is None, is_successor=is_successor)
 
     def _put(self, arrival: Arrival, partition: int) -> None:
         event, key = arrival.event, arrival.key

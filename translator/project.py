@@ -42,6 +42,7 @@ def project(
     foreseen = (key for each in changed.values() if each.is_new and each.resource for key in foresee(each.resource))
     rounds.load({*readers, *foreseen, *(read for reads in old_reads.values() for read in reads)})
     translated = rounds.translate(subjects)
+    _let_go(changed, translated)
     _gather_reads(translated, old_reads, writes)
     causes = _causes(changed, readers, old_reads)
     _gather_objects(session, rounds, translated, causes, before, writes)
@@ -51,6 +52,13 @@ def project(
 
 def _readers(session: Session, changed: Mapping[Key, Changed]) -> set[Key]:
     return session.readers({read for key in changed for read in (key, *list_keys(key))}) - changed.keys()
+
+
+def _let_go(changed: Mapping[Key, Changed], translated: Translated) -> None:
+    """What cannot be translated keeps what it had; a successor of the same name had nothing."""
+    for key in translated.failures:
+        if key in changed and changed[key].is_successor:
+            translated.wishes[key], translated.notices[key] = {}, NONE
 
 
 def _causes(

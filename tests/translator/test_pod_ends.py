@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from schemas.events import ChangeEvent
 from tests.translator.contrail import FollowingContrail
@@ -38,6 +39,23 @@ def members(contrail: FollowingContrail) -> list[str]:
         ref for each in contrail.everything("floating-ip") for ref in each.get("virtual_machine_interface_refs") or ()
     ]
     return sorted(ref["to"][-1].split("__")[0] for ref in refs)
+
+
+def test_case_27_a_successor_that_cannot_be_translated_keeps_nothing_of_its_predecessor() -> None:
+    """Whether it shares a batch with the delete, or that was never told: what worked before was another pod's."""
+    good = asking("web", of="1")
+    bad = pod("web", 3, of="2", annotations={"opencontrail.org/ips": "192.0.2.7"})
+    blind = cart(cluster_ips=("192.0.2.9",))
+    for told in ([gone("web", 2, of="1"), bad], [bad]):
+        for squashed in (True, False):
+            backend = MemoryBackend()
+            world = World(backend.store, with_settings=True)
+            world.tell(NODE, SHOP, good, replace(cart(), uid=uid("earlier")))
+            later = [*told, replace(blind, resource_version="2")]
+            world.tell(*later) if squashed else world.tell_each(later)
+            kinds = {row.type for row in backend.store.tables.objects.values() if not row.absent}
+            assert kinds.isdisjoint({"virtual-machine", "virtual-machine-interface", "instance-ip"})
+            assert len([each for each in backend.store.tables.letters.values() if not each.resolved]) == 2
 
 
 @pytest.mark.parametrize("phase", ["Succeeded", "Failed"])

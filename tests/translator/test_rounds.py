@@ -124,7 +124,7 @@ def test_a_translation_that_fails_leaves_what_was_there_and_is_tried_when_someth
     objects = backend.dump()["objects"]
     failed = world.tell(node(version=2, address=""))
     assert [(each.stage, each.resource) for each in failed.dead_letters] == [("translate", "Namespace//shop")]
-    world.tell(namespace(version=3, of="second"))
+    world.tell(namespace(version=3, labels={"team": "a"}))
     assert backend.dump()["objects"] == objects
     assert {(key[1][-1], row[2], row[3]) for key, row in backend.dump()["letters"].items()} == {
         ("0", 1, False),
