@@ -96,16 +96,20 @@ def test_case_39_a_bad_annotation_leaves_what_was_before_and_tells_once() -> Non
     assert history.dump() == rows((node(), namespace(), web, late))
 
 
-def test_forwarding_without_addresses_to_forward_leaves_what_was_before() -> None:
-    history = History(msgspec.structs.replace(SETTINGS, ip_fabric_subnets=()))
-    history.become((node(), namespace(isolation="true")))
-    before = history.dump()
-    history.become((node(), namespace(isolation="true", ip_fabric_forwarding="true")))
-    assert history.dump() == before
-    assert history.errors() == [
-        "Namespace shop: annotation opencontrail.org/ip_fabric_forwarding is 'true'; accepted is 'false': the settings "
-        "name no ip_fabric_subnets"
-    ]
+def test_forwarding_without_addresses_to_forward_changes_nothing_and_says_so() -> None:
+    """New pods, members and policies go on as in the namespace without it."""
+    settings = msgspec.structs.replace(SETTINGS, ip_fabric_subnets=())
+    pods = (pod("web"), pod("late", labels={"opencontrail.org/name": "shop"}))
+    history = History(settings)
+    history.become((node(), namespace(isolation="true"), pods[0]))
+    history.become((node(), namespace(isolation="true", ip_fabric_forwarding="true"), *pods))
+    found, plain = history.dump(), rows((node(), namespace(isolation="true"), *pods), settings=settings)
+    assert (found["objects"], found["sources"]) == (plain["objects"], plain["sources"])
+    assert history.errors() == []
+    assert history.notices() == {
+        ("Namespace//shop", "ForwardingNotServed"): "annotation opencontrail.org/ip_fabric_forwarding is 'true'; "
+        "accepted is 'false': the settings name no ip_fabric_subnets"
+    }
 
 
 def test_a_pod_that_was_never_well_formed_has_nothing() -> None:

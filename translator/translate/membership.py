@@ -84,13 +84,17 @@ def forwarding(namespace: Resource, settings: SettingsRecord) -> tuple[bool, boo
     held, label = cast(NamespaceRecord, namespace.body).annotations, label_of(namespace)
     forwards = annotated.flag(label, held, annotated.FORWARDING)
     translates = annotated.flag(label, held, annotated.SNAT)
-    if forwards and not settings.ip_fabric_subnets:
-        raise annotated.unaccepted(
-            label, annotated.FORWARDING, "true", "'false': the settings name no ip_fabric_subnets"
-        )
-    forwards = settings.ip_fabric_forwarding if forwards is None else forwards
+    if forwards is None or lacks_addresses(namespace, settings):
+        forwards = settings.ip_fabric_forwarding
     translates = settings.ip_fabric_snat if translates is None else translates
     return forwards, translates and not forwards
+
+
+def lacks_addresses(namespace: Resource, settings: SettingsRecord) -> bool:
+    """Whether the namespace asks for forwarding, and the settings name no addresses for that: then it has none."""
+    held = cast(NamespaceRecord, namespace.body).annotations
+    asked = annotated.flag(label_of(namespace), held, annotated.FORWARDING)
+    return bool(asked) and not settings.ip_fabric_subnets
 
 
 def label_of(resource: Resource) -> str:

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from typing import cast
 
-from schemas.contrail.objects import ContrailObject, Desired, FqName, Json
+from schemas.contrail.objects import ContrailObject, FqName, Json
 from schemas.errors import TranslationError
 from schemas.events import ChangeEvent
 from schemas.identity import mac_of, object_uuid
 from schemas.records import NamespaceRecord, SettingsRecord
+from translator.notice import Notice, Outcome
 from translator.policy import compile as policy
 from translator.resource import Resource
 from translator.translate import annotated, names, networks, tags
-from translator.translate.membership import forwarding, is_isolated, label_of
+from translator.translate.membership import forwarding, is_isolated, label_of, lacks_addresses
 from translator.translate.names import Foreign, Named
 from translator.translate.owner import owner_annotations
 from translator.view import View
 
+NOT_FORWARDED = "ForwardingNotServed"
 _LOCAL: Json = {"security_group": "local"}
 _ANY_ADDRESS: tuple[tuple[str, Json], ...] = (
     ("IPv4", {"subnet": {"ip_prefix": "0.0.0.0", "ip_prefix_len": 0}}),
@@ -31,7 +33,7 @@ _GATEWAY = {"logical_router_virtual_network_type": "ExternalGateway"}
 _ROUTER_PORT = "network:router_interface"
 
 
-def translate(namespace: Resource, view: View) -> tuple[Desired, ...]:
+def translate(namespace: Resource, view: View) -> tuple[Outcome, ...]:
     """Project, default security group, tags, an isolated namespace's networks, its router, its policies' rules."""
     held = cast(NamespaceRecord, namespace.body).annotations
     external = annotated.network(label_of(namespace), held, annotated.EXTERNAL_NETWORK)
@@ -43,6 +45,7 @@ def translate(namespace: Resource, view: View) -> tuple[Desired, ...]:
         *_networks(view.settings, namespace),
         *(() if external is None else _router(view.settings, namespace.name, external)),
         *rules,
+        *_unserved(namespace, view.settings),
     )
 
 
@@ -60,6 +63,14 @@ def require_well_formed(event: ChangeEvent) -> None:
             f"{label}: annotation {annotated.EXTERNAL_NETWORK} needs a pod network of the namespace's own; accepted "
             f"is it beside {annotated.ISOLATION}: 'true', or on namespace {names.DEFAULT}"
         )
+
+
+def _unserved(namespace: Resource, settings: SettingsRecord) -> tuple[Notice, ...]:
+    """No error, or the policies of a namespace and all of its new pods would wait for another annotation."""
+    if not lacks_addresses(namespace, settings):
+        return ()
+    said = f"annotation {annotated.FORWARDING} is 'true'; accepted is 'false': the settings name no ip_fabric_subnets"
+    return (Notice(NOT_FORWARDED, said),)
 
 
 def _project(settings: SettingsRecord, namespace: Resource) -> tuple[ContrailObject, ...]:
