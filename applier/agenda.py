@@ -48,13 +48,19 @@ class Agenda:
         """Take over a plan; returns all of its rows that are blocked, by the plan or by what failed meanwhile.
 
         A newer generation of a row that waits takes its place; of one that runs or has ended, it is left to be
-        loaded again (see `recorded`).
+        loaded again (see `recorded`), with all that comes after it: what runs may be a delete.
         """
         blocked = []
+        later: set[str] = set()
         for step in plan.steps:
             uuid = step.row.uuid
             if self._is_busy(uuid):
                 self._newer.add(uuid)
+                if not self._is_at(uuid, step.row.generation):
+                    later.add(uuid)
+                continue
+            if not later.isdisjoint(step.needs | step.after):
+                later.add(uuid)
                 continue
             if failure := self._failure_of(step.needs):
                 blocked.append(Blocked(step.row, failure))
@@ -159,6 +165,11 @@ class Agenda:
 
     def _is_busy(self, uuid: str) -> bool:
         return uuid in self._running or uuid in self._ended
+
+    def _is_at(self, uuid: str, generation: int) -> bool:
+        """Whether it is this generation of a busy row that runs or has ended."""
+        row = self._running.get(uuid) or self._ended[uuid].row
+        return row.generation == generation
 
     def _wait(self, step: Step) -> None:
         uuid = step.row.uuid

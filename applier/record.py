@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Engine, text
 
-from applier.blockers import hold, release
+from applier.blockers import WAITS, hold, release
 from applier.races import again_if_lost
 from applier.rows import HELD_BACK, Result, Row, Status, label
 from schemas.contrail.objects import LINK
@@ -69,10 +69,10 @@ _FREE_REFERRERS = text("""
     WHERE e.to_uuid = ANY(CAST(:uuids AS uuid[])) AND a.object_uuid = e.from_uuid AND a.status = 'blocked'
     RETURNING a.shard
 """)
-_FREE_LATER = text("""
+_FREE_LATER = text(f"""
     UPDATE apply_state a SET next_attempt_at = now()
-    FROM desired_edge e
-    WHERE e.to_uuid = ANY(CAST(:uuids AS uuid[])) AND e.relation = 'after'
+    FROM desired_edge e JOIN desired_object n ON n.uuid = e.to_uuid
+    WHERE e.to_uuid = ANY(CAST(:uuids AS uuid[])) AND {WAITS}
       AND a.object_uuid = e.from_uuid AND a.status = 'blocked'
     RETURNING a.shard
 """)

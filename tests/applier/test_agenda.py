@@ -129,6 +129,25 @@ def test_a_newer_generation_of_one_that_runs_is_asked_for_again() -> None:
     assert agenda.held == {}
 
 
+def test_what_comes_after_a_newer_generation_of_one_that_runs_waits_for_that() -> None:
+    """Here a delete runs: what it leaves behind is not what is needed."""
+    for strict in (True, False):
+        agenda = Agenda()
+        agenda.add(plan([row("vm", generation=2, absent=True, applied=1)]))
+        assert taken(agenda) == ["vm"]
+        anew = plan(
+            [row("vm", generation=3, applied=1), row("vmi"), row("iip")], [Edge("vmi", "vm", strict), *edges("iip>vmi")]
+        )
+        assert agenda.add(anew) == [] and taken(agenda) == []
+        agenda.done("vm")
+        assert agenda.add(anew) == [] and taken(agenda) == []
+        assert agenda.recorded(["vm"])  # so that all of it is loaded again
+        agenda.add(anew)
+        for each in ("vm", "vmi", "iip"):
+            assert taken(agenda) == [each]
+            agenda.done(each)
+
+
 def test_rows_are_held_until_their_result_is_recorded() -> None:
     agenda = Agenda()
     agenda.add(plan([row("vm")]))

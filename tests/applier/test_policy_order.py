@@ -6,7 +6,10 @@ Removing: the link, then the policy, then the rules. Changing: new rules, then o
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+import requests
 from sqlalchemy import text
 
 from schemas.contrail.objects import ContrailObject, Link, Reference
@@ -39,6 +42,21 @@ def rule(name: str, action: str) -> ContrailObject:
             "annotations": annotations(),
         },
     )
+
+
+def group(name: str) -> ContrailObject:
+    """An address group of one subnet."""
+    subnet = {"subnet": [{"ip_prefix": "203.0.113.0", "ip_prefix_len": 24}]}
+    uuid = object_uuid(CLUSTER, "address-group", name)
+    properties = {"address_group_prefix": subnet, "annotations": annotations()}
+    return ContrailObject("address-group", (MANAGEMENT, name), uuid, "policy-management", properties)
+
+
+def rule_of(members: ContrailObject) -> ContrailObject:
+    """A rule for what comes from this group."""
+    plain = rule("of-a-group", "pass")
+    said = {**plain.properties, "endpoint_1": {"address_group": ":".join(members.fq_name)}}
+    return replace(plain, properties=said, needs=(members.uuid,))
 
 
 def policy(rules: list[ContrailObject]) -> ContrailObject:
@@ -116,3 +134,44 @@ def test_case_76_a_policy_takes_effect_whole_and_leaves_it_whole(
         contrail.faults.clear()
         until_applied(store)
     assert contrail.count("firewall-policy") == contrail.count("firewall-rule") == 0
+
+
+def groups_of(contrail: ContrailSimulator, wanted: ContrailObject) -> list[str]:
+    """Names of the groups that Contrail has found for a rule; one for which it has found none is for all addresses."""
+    found = contrail.find("firewall-rule", *wanted.fq_name)
+    return [] if found is None else [ref["to"][-1] for ref in found.get("address_group_refs") or ()]
+
+
+def test_a_rule_of_a_group_that_is_wanted_again_while_it_is_being_deleted_has_it(
+    store: DesiredStore, contrail: ContrailSimulator
+) -> None:
+    members = group("members")
+    wanted = rule_of(members)
+    with applying(store, contrail):
+        store.put(members)
+        until_applied(store)
+        contrail.faults.add(Fault(Trouble.LATENCY, "DELETE", "/address-group/", seconds=0.4))
+        before = contrail.counters["DELETE", "address-group"]
+        store.remove(members)
+        until(lambda: contrail.counters["DELETE", "address-group"] > before)
+        store.put(members, wanted)  # the group's delete is under way, and nobody can take it back
+        until_applied(store)
+        assert groups_of(contrail, wanted) == ["members"]
+
+
+def test_a_rule_waits_for_its_group_to_be_made_anew_however_often_that_fails(
+    store: DesiredStore, contrail: ContrailSimulator
+) -> None:
+    """An applier that was killed behind a delete leaves a group on record that Contrail does not have."""
+    members = group("members")
+    wanted = rule_of(members)
+    with applying(store, contrail):
+        store.put(members)
+        until_applied(store)
+    assert requests.delete(f"{contrail.url}/address-group/{members.uuid}", timeout=5).status_code == 200
+    store.remove(members)
+    store.put(members, wanted)
+    contrail.faults.add(Fault(Trouble.STATUS, "POST", "/address-groups", 1, status=500, text="hiccup"))
+    with applying(store, contrail):
+        until_applied(store)
+    assert groups_of(contrail, wanted) == ["members"]
