@@ -95,6 +95,11 @@ _UUID_TAKEN = re.compile(rf"^({_UUID}) already exists with fq_name: ")
 _HOLDER = re.compile(rf"/([A-Za-z-]+)/({_UUID})'")
 _UNKNOWN_ID = re.compile(rf"(?:Unknown id: |No \S+ object found for id |ID )({_UUID})")
 _NO_OWNER = re.compile(rf"^Object Not Found: ({_UUID})")
+_REFERENCE = re.compile(r"Unknown reference in resource (?:create|update)")
+_TARGET = re.compile(r"'([a-z_]+)_refs': |'to': \[([^\]]*)\]")
+_PART = re.compile(r"'([^']*)'")
+_NAMED_BY_USERS = ("virtual-network", "floating-ip-pool")
+"""Told first of all references: the others are mostly objects of ours, which were there before."""
 _PREFORMATTED = re.compile(r"<pre>(.*?)</pre>", re.DOTALL)
 _LONGEST = 300
 
@@ -104,7 +109,8 @@ def classify(call: Call, answer: Answer) -> Outcome:
     status = answer.status
     if status == 200:
         return _done(call, answer)
-    reason = f"Contrail answered {status}: {said(answer.text)}" + (f"; asked {answer.asked}" if answer.asked else "")
+    words = said(_unknown_reference(answer.text) or answer.text)
+    reason = f"Contrail answered {status}: {words}" + (f"; asked {answer.asked}" if answer.asked else "")
     by_status = {400: _bad_request, 404: _not_found, 409: _conflict, 500: _server_error}
     if status in by_status:
         verdict, uuid, holders = by_status[status](call, answer.text)
@@ -127,6 +133,20 @@ def said(text: str) -> str:
     line = " ".join(html.unescape(found[1] if found else text).split())
     line = "".join(c if c.isprintable() else "?" for c in line)  # PostgreSQL takes no NUL, terminals no escapes
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
+
+
+def _unknown_reference(text: str) -> str:
+    """That refusal in fewer words: it repeats the whole object, and what is missing may be far behind; else ''."""
+    begin = _REFERENCE.match(text)
+    if not begin:
+        return ""
+    found, of = set(), ""
+    for refs, to in _TARGET.findall(text):
+        of = refs.replace("_", "-") or of
+        if to:
+            found.add((of not in _NAMED_BY_USERS, of, ":".join(_PART.findall(to))))
+    names = ", ".join(f"{of} {name}" for _, of, name in sorted(found))
+    return f"{begin[0]}: one of these is not there: {names}" if names else ""
 
 
 _Found = tuple[Verdict, str | None, tuple[tuple[str, str], ...]]

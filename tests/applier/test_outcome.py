@@ -109,6 +109,23 @@ def test_answer_means(call: Call, status: int, text: str, verdict: Verdict, uuid
     assert (outcome.verdict, outcome.uuid) == (verdict, uuid)
 
 
+def test_an_unknown_reference_names_what_may_be_missing_and_not_the_whole_object() -> None:
+    text = (
+        "Unknown reference in resource create {'fq_name': ['d', 'p', 'web__1'], 'annotations': {'key_value_pair': "
+        f"[{'x' * 400!r}]}}, 'security_group_refs': [{{'to': ['d', 'p', 'sg'], 'uuid': None}}], 'tag_refs': [{{'to': "
+        "['label=a'], 'uuid': None}, {'to': ['label=b']}], "
+        "'virtual_network_refs': [{'attr': None, 'to': ['d', 'q', 'vn']}]}."
+    )
+    names = "virtual-network d:q:vn, security-group d:p:sg, tag label=a, tag label=b"
+    said = f"Unknown reference in resource create: one of these is not there: {names}"
+    assert classify(Call.CREATE, Answer(400, text)).reason == f"Contrail answered 400: {said}"
+
+
+def test_an_unknown_reference_that_names_nothing_is_told_as_it_is() -> None:
+    text = "Unknown reference in resource update virtual_machine_interface {}."
+    assert classify(Call.UPDATE, Answer(400, text)).reason == f"Contrail answered 400: {text}"
+
+
 def test_an_object_is_success() -> None:
     answer = Answer(200, '{"uuid": "x"}', {"uuid": "x"})
     assert classify(Call.LINK, answer).verdict is Verdict.DONE
