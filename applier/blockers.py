@@ -12,22 +12,18 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection, text
 
-from applier.rows import UNCHECKED
-
 _BLOCKED = """
     unnest(CAST(:uuids AS uuid[])) AS x(uuid)
     JOIN desired_object d ON d.uuid = x.uuid
     JOIN apply_state s ON s.object_uuid = x.uuid
 """
-WAITS = f"(e.relation = 'after' OR n.type IN ({', '.join(map(repr, sorted(UNCHECKED)))}))"
-"""SQL, of an edge e and its target n: whether it is not enough that Contrail has the target as it once was."""
 # What `plan` blocks a row by. Wider than it must not be, or such rows wait for nothing; narrower neither, or they
 # are loaded and blocked again and again. A few of many are enough: each of them frees the row when it is done.
-_BLOCKERS = f"""
+_BLOCKERS = """
     SELECT n.uuid
     FROM desired_edge e JOIN desired_object n ON n.uuid = e.to_uuid JOIN apply_state t ON t.object_uuid = n.uuid
     WHERE NOT d.absent AND e.from_uuid = d.uuid AND n.uuid <> d.uuid
-      AND NOT n.absent AND (t.applied_generation IS NULL OR (t.status <> 'applied' AND {WAITS}))
+      AND NOT n.absent AND (t.applied_generation IS NULL OR (e.relation = 'after' AND t.status <> 'applied'))
     UNION ALL
     SELECT e.to_uuid
     FROM desired_edge e LEFT JOIN desired_object n ON n.uuid = e.to_uuid

@@ -2,8 +2,8 @@
 
 Parents and targets of references come first; an object is deleted after whatever still refers to it; the delete
 of an object comes before the create of another one with its name. What must not be before another object is as it is
-wanted now (a strict edge) waits for just that; where it goes, it goes before that object changes, if it can. So does
-what names a target for which the API does not look. What cannot go on names its blocker.
+wanted now (a strict edge) waits for just that; where it goes, it goes before that object changes, if it can. What
+cannot go on names its blocker.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 
-from applier.rows import UNCHECKED, Edge, Neighbour, Row
+from applier.rows import Edge, Neighbour, Row
 
 _SHARED = {
     "firewall-rule": frozenset({"firewall-policy"}),
@@ -96,8 +96,7 @@ def _follow(
         else:
             _require(draft, target, source, rows, held, f"waits for the deletion of {source.label}")
     elif not source.absent:
-        exactly = edge.strict or target.type in UNCHECKED
-        if not target.in_place or (exactly and not target.settled):
+        if not target.in_place or (edge.strict and not target.settled):
             _require(draft, source, target, rows, held, f"waits for {target.label}")
         elif target.uuid in rows and source.uuid in rows:
             draft.after[source.uuid].add(target.uuid)

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Engine, text
 
-from applier.blockers import WAITS, hold, release
+from applier.blockers import hold, release
 from applier.races import again_if_lost
 from applier.rows import HELD_BACK, Result, Row, Status, label
 from schemas.contrail.objects import LINK
@@ -35,10 +35,13 @@ _STATES = text("""
     RETURNING a.object_uuid::text
 """)
 # A call about an older generation ended after a newer one was applied, by another applier: Contrail may have the
-# older one now, so the object is looked at again.
+# older one now, or nothing, so the object is looked at again.
 _DOUBT = text("""
-    UPDATE apply_state a SET status = 'pending', attempts = 0, next_attempt_at = now(), updated_at = now()
-    FROM unnest(CAST(:uuids AS uuid[]), CAST(:generations AS bigint[])) AS v(uuid, generation)
+    UPDATE apply_state a
+    SET status = 'pending', attempts = 0, next_attempt_at = now(), updated_at = now(),
+        applied_generation = CASE WHEN v.absent THEN NULL ELSE a.applied_generation END
+    FROM unnest(CAST(:uuids AS uuid[]), CAST(:generations AS bigint[]), CAST(:absent AS boolean[]))
+         AS v(uuid, generation, absent)
     WHERE a.object_uuid = v.uuid AND a.desired_generation <> v.generation AND a.status = 'applied'
     RETURNING a.shard
 """)
@@ -69,10 +72,10 @@ _FREE_REFERRERS = text("""
     WHERE e.to_uuid = ANY(CAST(:uuids AS uuid[])) AND a.object_uuid = e.from_uuid AND a.status = 'blocked'
     RETURNING a.shard
 """)
-_FREE_LATER = text(f"""
+_FREE_LATER = text("""
     UPDATE apply_state a SET next_attempt_at = now()
-    FROM desired_edge e JOIN desired_object n ON n.uuid = e.to_uuid
-    WHERE e.to_uuid = ANY(CAST(:uuids AS uuid[])) AND {WAITS}
+    FROM desired_edge e
+    WHERE e.to_uuid = ANY(CAST(:uuids AS uuid[])) AND e.relation = 'after'
       AND a.object_uuid = e.from_uuid AND a.status = 'blocked'
     RETURNING a.shard
 """)
@@ -230,7 +233,11 @@ def _unadopt(connection: Connection, rows: Sequence[Row]) -> set[int]:
 def _doubt(connection: Connection, late: Sequence[Result]) -> set[int]:
     if not late:
         return set()
-    values = {"uuids": [r.row.uuid for r in late], "generations": [r.row.generation for r in late]}
+    values = {
+        "uuids": [r.row.uuid for r in late],
+        "generations": [r.row.generation for r in late],
+        "absent": [r.row.absent for r in late],
+    }
     return set(connection.scalars(_DOUBT, values))
 
 

@@ -10,9 +10,6 @@ from schemas.contrail.objects import ENTRY, LINK, Json
 
 HELD_BACK = "not adopted: "
 """How the reason of a dead row begins that adoption holds back (applier/adoption)."""
-UNCHECKED = frozenset({"address-group"})
-"""Types of targets that Contrail lets an object name without having them, and then never finds: a firewall-rule that is
-written while its group is away is one for all addresses. That a group was there once is not enough."""
 
 
 @dataclass(frozen=True, slots=True)

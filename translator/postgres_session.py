@@ -180,6 +180,9 @@ class PostgresSession:
         rows = [each.row for each in writes.changes if each.existed]
         states = [{"object_uuid": r.uuid, "shard": r.shard, "generation": r.generation} for r in rows]
         script.add(sql.AWAIT_APPLY, states)
+        script.add(
+            sql.DOUBT_APPLIED, [each.row.uuid for each in writes.changes if each.existed and each.op == "create"]
+        )
         changed = [{**self._source(u, k), "digest": f"\\x{digest.hex()}"} for u, k, digest in writes.sources_changed]
         script.add(sql.CHANGE_SOURCES, changed)
         script.add(sql.SAVE_EPOCHS, list(map(_epoch_row, writes.epochs.items())), topic=writes.topic)

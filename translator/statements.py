@@ -199,6 +199,11 @@ ON CONFLICT (object_uuid) DO UPDATE SET
     shard = excluded.shard, desired_generation = excluded.desired_generation, status = 'pending', attempts = 0,
     next_attempt_at = now(), reason = '', last_error = '', updated_at = now()
 """
+# Wanted again before its delete was confirmed: a delete may be under way, or done, that nobody has told of yet.
+DOUBT_APPLIED = """
+UPDATE apply_state a SET applied_generation = NULL
+FROM json_array_elements_text(%(rows)s) k WHERE a.object_uuid = k.value::uuid
+"""
 
 SAVE_LETTERS = """
 INSERT INTO dead_letter (cluster, stage, topic, partition, at_offset, resource, uid, error_class, error, payload)

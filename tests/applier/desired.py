@@ -23,6 +23,10 @@ _PUT = text("""
     WHERE d.digest <> excluded.digest OR d.absent
     RETURNING generation
 """)
+_DOUBT = text("""
+    UPDATE apply_state SET applied_generation = NULL
+    WHERE object_uuid = (SELECT uuid FROM desired_object WHERE uuid = :uuid AND absent)
+""")
 _LEAVE = text("""
     UPDATE desired_object SET absent = true, generation = generation + 1 WHERE uuid = :uuid AND NOT absent
     RETURNING generation, shard
@@ -98,6 +102,7 @@ class DesiredStore:
     def _put(self, connection: Connection, wanted: Desired, namespace: str, shard: int) -> bool:
         body = json.dumps(wanted.body(), sort_keys=True)
         shard = shard_of("", SHARDS) if wanted.type == ENTRY else shard
+        connection.execute(_DOUBT, {"uuid": wanted.uuid})  # its delete may be under way, or done
         generation = connection.scalar(
             _PUT,
             {

@@ -228,15 +228,3 @@ def test_membership_tags_come_before_the_policy_and_go_after_it() -> None:
     assert order(plan([tagging("a-leaves", absent=True, applied=1), policy])) == ["policy", "a-leaves"]
     gone = row("policy", absent=True, applied=1, type_="firewall-policy")
     assert order(plan([tagging("a-leaves", absent=True, applied=1), gone])) == ["policy", "a-leaves"]
-
-
-def test_a_rule_is_not_written_before_its_group_is_as_it_is_wanted_now() -> None:
-    """Contrail takes a rule of a group that it does not have, and never looks again."""
-    group = row("group", applied=1, generation=3, type_="address-group")
-    wanted = row("rule", type_="firewall-rule")
-    (_, step) = plan([wanted, group], edges("rule>group")).steps
-    assert (step.row, step.needs) == (wanted, {"group"})
-    late = plan([wanted], edges("rule>group"), [neighbour("group", in_place=True, type_="address-group")])
-    assert reasons(late) == {"rule": "waits for address-group group"}
-    settled = replace(neighbour("group", in_place=True, type_="address-group"), settled=True)
-    assert order(plan([wanted], edges("rule>group"), [settled])) == ["rule"]

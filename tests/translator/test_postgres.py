@@ -13,7 +13,7 @@ from sqlalchemy import Engine, text
 from schemas.errors import StoreMismatch, StoreUnavailable
 from schemas.settings import DatabaseSettings
 from schemas.store.engine import connect
-from tests.translator.facts import begin, end, namespace, node, pod
+from tests.translator.facts import begin, end, gone, namespace, node, pod
 from tests.translator.rows import PostgresBackend
 from tests.translator.store_contract import StoreContract
 from tests.translator.world import World
@@ -55,6 +55,27 @@ def test_the_applier_hears_of_the_shards_at_commit(backend: PostgresBackend, sto
         world.tell(pod("web-0", 2, ready=True))
         listener.execute(text("SELECT 1"))
         assert not driver.notifies  # type: ignore[attr-defined]
+
+
+def test_what_is_wanted_again_before_its_delete_is_confirmed_is_not_on_record_as_there(
+    backend: PostgresBackend, store_engine: Engine
+) -> None:
+    """The applier may have deleted it by then, and not have told: it looks, and what needs it waits."""
+    applied = text("SELECT object_uuid FROM apply_state WHERE applied_generation IS NOT NULL")
+    world = World(backend.store, with_settings=True)
+    world.tell(namespace(), node(), pod("web-0"), pod("web-1"))
+    backend.apply()
+    with store_engine.connect() as connection:
+        before = set(connection.scalars(applied))
+    world.tell(gone("web-0", 2))
+    world.tell(pod("web-0", 3), pod("web-1", 3, node="n2"))
+    with store_engine.connect() as connection:
+        doubted = before - set(connection.scalars(applied))
+        names = set(
+            connection.scalars(text("SELECT fq_name FROM desired_object WHERE uuid = ANY(:u)"), {"u": [*doubted]})
+        )
+    assert {name.partition("__")[2] for name in names if name.startswith("k8s__")} == {"shop__web-0"}
+    assert len(doubted) >= 3 and not any("web-1" in name for name in names)
 
 
 class CountingCursor(psycopg2.extensions.cursor):
