@@ -232,6 +232,21 @@ def test_an_address_goes_with_its_object(store: DesiredStore) -> None:
     assert store.observed() == {}
 
 
+def test_a_delete_that_ends_when_its_object_was_made_anew_leaves_it_in_doubt(store: DesiredStore) -> None:
+    machine = pod("shop", "web-0").machine
+    store.put(machine, namespace="shop")
+    finish(store)
+    store.remove(machine)
+    going = rows_of(due(store))[machine.uuid]
+    store.put(machine, namespace="shop")
+    assert not rows_of(due(store))[machine.uuid].in_place
+    finish(store)
+    assert not due(store).rows
+    record(store.engine, applied(going))  # by another applier, whose call took long
+    (again,) = due(store).rows
+    assert not again.in_place
+
+
 def test_what_waited_for_a_row_is_due_when_it_is_done(store: DesiredStore) -> None:
     web = shop(store)
     rows = rows_of(due(store))
