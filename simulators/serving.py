@@ -6,6 +6,7 @@ asyncio sets TCP_NODELAY on every connection, so answers do not wait for acknowl
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import socket
 import ssl
@@ -50,9 +51,11 @@ class HttpThread:
         return f"{'https' if self._tls else 'http'}://{self._host}:{self.port}"
 
     def start(self) -> None:
-        """Begin to listen; raises OSError if the port is taken."""
+        """Begin to listen; raises OSError if the port is taken, or is none."""
         if self._thread is not None:
             raise RuntimeError(f"the {self._name} listens at {self.url} already")
+        if not 0 <= self.port <= 65535:  # the socket's own answer to it is no OSError
+            raise OSError(errno.EINVAL, "a port is 0 to 65535")
         listener = socket.create_server((self._host, self.port), backlog=1024)
         self.port = int(listener.getsockname()[1])
         ready: Future[None] = Future()

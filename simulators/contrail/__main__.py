@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import signal
 import ssl
@@ -53,7 +54,8 @@ def _serve(settings: SimulatorSettings, tls: ssl.SSLContext | None) -> int:
         simulator.start()
     except OSError as error:
         where = f"{settings.host}:{settings.port}"
-        sys.stderr.write(f"cannot listen on {where}: {error.strerror or error}; is another one running there?\n")
+        culprit = "; is another one running there?" if error.errno == errno.EADDRINUSE else ""
+        sys.stderr.write(f"cannot listen on {where}: {error.strerror or error}{culprit}\n")
         return 1
     sys.stdout.write(f"simulated Contrail config API at {simulator.url}\n")
     sys.stdout.flush()

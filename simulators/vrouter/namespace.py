@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import socket
 
@@ -27,7 +28,10 @@ def listener(host: str, port: int) -> socket.socket:
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((host, port))
+        try:
+            listening.bind((host, port))
+        except OverflowError as error:  # the answer to a number that is no port
+            raise OSError(errno.EINVAL, str(error)) from error
         listening.listen(128)
     except OSError:
         listening.close()

@@ -60,6 +60,11 @@ def test_reset_leaves_only_what_a_first_start_makes(api: Caller, simulator: Cont
     assert before is not None and after is not None and before["uuid"] != after["uuid"]
 
 
+def test_a_number_that_is_no_port_is_an_error_at_start_as_a_taken_one() -> None:
+    with pytest.raises(OSError, match="a port is 0 to 65535"):
+        ContrailSimulator(port=65536).start()
+
+
 def test_taken_port_is_an_error_at_start(simulator: ContrailSimulator) -> None:
     with pytest.raises(OSError):
         ContrailSimulator(port=simulator.port).start()

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from simulators.vrouter.config import StaticConfig
+from simulators.vrouter.namespace import listener
 from simulators.vrouter.server import VrouterSimulator
 from tests.cni.rows import UID, configured, pending, row
 from tests.simulators.test_vrouter_ports import BODY, NOVA
@@ -156,3 +157,8 @@ def test_stopping_twice_or_unstarted_is_harmless() -> None:
     with VrouterSimulator(config=StaticConfig(replace(configured(row()))), port=0, forward=False) as running:
         running.stop()
         running.stop()
+
+
+def test_a_number_that_is_no_port_is_an_error_as_a_taken_one() -> None:
+    with pytest.raises(OSError, match="0-65535"):
+        listener("127.0.0.1", 65536)
