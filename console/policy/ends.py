@@ -101,4 +101,5 @@ def _unknown(text: str, picture: Picture) -> str:
         known = ", ".join(sorted(picture.namespaces)[:10]) or "none"
         return f"namespace {space!r} is not known; known are {known}"
     inside = sorted(pod.name for pod in picture.pods.values() if pod.namespace == space)
-    return f"no pod {name!r} in namespace {space}; there are {', '.join(inside[:10]) or 'none'}"
+    more = f" and {len(inside) - 10} more" if len(inside) > 10 else ""
+    return f"no pod {name!r} in namespace {space}; there are {', '.join(inside[:10]) or 'none'}{more}"

@@ -84,6 +84,12 @@ def test_a_question_that_cannot_be_answered_says_why(
     assert isinstance(result.exception, SettingsError) and said in str(result.exception)
 
 
+def test_of_many_pods_some_are_named_and_the_rest_counted(tmp_path: Path) -> None:
+    pod = "apiVersion: v1\nkind: Pod\nmetadata: {{name: p{}, namespace: many}}\nspec: {{containers: []}}\n---\n"
+    (tmp_path / "many.yaml").write_text("".join(pod.format(number) for number in range(10, 22)))
+    assert str(ask(tmp_path, "many/none", "many/p10", "80").exception).endswith("p18, p19 and 2 more")
+
+
 def test_manifests_and_a_running_system_are_not_asked_together(shop: Path) -> None:
     result = ask(shop, "shop/web", "shop/db", "80", "--database", "postgresql://x")
     assert result.exit_code == 2 and "name one of them" in result.stderr
