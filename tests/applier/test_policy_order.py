@@ -136,6 +136,10 @@ def test_case_76_a_policy_takes_effect_whole_and_leaves_it_whole(
     assert contrail.count("firewall-policy") == contrail.count("firewall-rule") == 0
 
 
+MEMBERS = group("members")
+OF_MEMBERS = rule_of(MEMBERS)
+
+
 def groups_of(contrail: ContrailSimulator, wanted: ContrailObject) -> list[str]:
     """Names of the groups that Contrail has found for a rule; one for which it has found none is for all addresses."""
     found = contrail.find("firewall-rule", *wanted.fq_name)
@@ -145,33 +149,29 @@ def groups_of(contrail: ContrailSimulator, wanted: ContrailObject) -> list[str]:
 def test_a_rule_of_a_group_that_is_wanted_again_while_it_is_being_deleted_has_it(
     store: DesiredStore, contrail: ContrailSimulator
 ) -> None:
-    members = group("members")
-    wanted = rule_of(members)
     with applying(store, contrail):
-        store.put(members)
+        store.put(MEMBERS)
         until_applied(store)
         contrail.faults.add(Fault(Trouble.LATENCY, "DELETE", "/address-group/", seconds=0.4))
         before = contrail.counters["DELETE", "address-group"]
-        store.remove(members)
+        store.remove(MEMBERS)
         until(lambda: contrail.counters["DELETE", "address-group"] > before)
-        store.put(members, wanted)  # the group's delete is under way, and nobody can take it back
+        store.put(MEMBERS, OF_MEMBERS)  # the group's delete is under way, and nobody can take it back
         until_applied(store)
-        assert groups_of(contrail, wanted) == ["members"]
+        assert groups_of(contrail, OF_MEMBERS) == ["members"]
 
 
 def test_a_rule_waits_for_its_group_to_be_made_anew_however_often_that_fails(
     store: DesiredStore, contrail: ContrailSimulator
 ) -> None:
     """An applier that was killed behind a delete leaves a group on record that Contrail does not have."""
-    members = group("members")
-    wanted = rule_of(members)
     with applying(store, contrail):
-        store.put(members)
+        store.put(MEMBERS)
         until_applied(store)
-    assert requests.delete(f"{contrail.url}/address-group/{members.uuid}", timeout=5).status_code == 200
-    store.remove(members)
-    store.put(members, wanted)
+    assert requests.delete(f"{contrail.url}/address-group/{MEMBERS.uuid}", timeout=5).status_code == 200
+    store.remove(MEMBERS)
+    store.put(MEMBERS, OF_MEMBERS)
     contrail.faults.add(Fault(Trouble.STATUS, "POST", "/address-groups", 1, status=500, text="hiccup"))
     with applying(store, contrail):
         until_applied(store)
-    assert groups_of(contrail, wanted) == ["members"]
+    assert groups_of(contrail, OF_MEMBERS) == ["members"]
