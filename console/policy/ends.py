@@ -66,6 +66,11 @@ def end_of(address: str, picture: Picture) -> End:
     return End(address, pod, node)
 
 
+def is_number(name: str) -> bool:
+    """Whether a port is named by its number."""
+    return name.isascii() and name.isdigit()
+
+
 def port(text: str, target: Pod | None) -> Port:
     """A port: number or name, with TCP unless it says another protocol; a name is the target pod's."""
     name, _, said = text.partition("/")
@@ -76,7 +81,7 @@ def port(text: str, target: Pod | None) -> Port:
         raise SettingsError(
             f"--port {text!r}: protocol is {said!r}; accepted are {', '.join(PROTOCOLS)}, and ICMP alone"
         )
-    if name.isascii() and name.isdigit():
+    if is_number(name):
         if not 1 <= int(name) <= 65535:
             raise SettingsError(f"--port {text!r}: {name} is no port; accepted are 1 to 65535")
         return Port(protocol, int(name))

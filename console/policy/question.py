@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from console.policy.ends import ICMP, End, Port, ends, port
+from console.policy.ends import ICMP, End, Port, ends, is_number, port
 from console.policy.picture import Picture, Pod
 from console.policy.semantics import Answer, answer
 from schemas.errors import SettingsError
@@ -130,7 +130,7 @@ def _wanted(text: str, target: End) -> Port | None:
 def _is_number(text: str) -> bool:
     """Whether it means the same to every target."""
     name = text.partition("/")[0]
-    return (name.isascii() and name.isdigit()) or name.upper() == ICMP
+    return is_number(name) or name.upper() == ICMP
 
 
 def _has(pod: Pod, text: str) -> bool:

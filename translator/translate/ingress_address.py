@@ -6,7 +6,6 @@ addresses. Ours are Links therefore, so that no write takes the others away.
 
 from __future__ import annotations
 
-import ipaddress
 from typing import cast
 
 from schemas.contrail.objects import ContrailObject, Link
@@ -15,7 +14,7 @@ from schemas.identity import mac_of, object_uuid
 from schemas.records import IngressRecord
 from translator.notice import Notice, Outcome
 from translator.resource import Resource
-from translator.translate import load_balancer, names
+from translator.translate import addresses, load_balancer, names
 from translator.translate.load_balancer import Balancer
 from translator.translate.membership import Membership, public_pool
 from translator.translate.names import Named
@@ -38,11 +37,8 @@ def asked(label: str, record: IngressRecord) -> str:
     text = record.annotations.get(ADDRESS, "").strip()
     if not text:
         return ""
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        address = None
-    if address is None or "%" in text:  # a zone means nothing to Contrail
+    address = addresses.address_of(text)
+    if address is None:
         raise TranslationError(
             f"{label}: annotation {ADDRESS} is {text[:300]!r}; accepted is an IPv4 or IPv6 address of its pool"
         )
@@ -83,7 +79,7 @@ def public(ingress: Resource, namespace: Resource, of: Balancer, member: Members
     pool = public_pool(ingress, namespace, view)
     if wanted and pool is None:
         return (_unserved(f"annotation {ADDRESS} asks for {wanted}, but no floating-ip pool is named"),)
-    if wanted and f"v{ipaddress.ip_address(wanted).version}" != family:
+    if wanted and addresses.family_of(wanted) != family:
         return (_unserved(f"annotation {ADDRESS} asks for {wanted}, but the proxies have an IP{family} address only"),)
     if pool is None or (not wanted and family != "v4"):
         return ()

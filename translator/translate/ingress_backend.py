@@ -7,7 +7,6 @@ another's pages.
 
 from __future__ import annotations
 
-import ipaddress
 from typing import cast
 
 import msgspec
@@ -16,6 +15,7 @@ from schemas.records import IngressBackend, ServiceRecord, SettingsRecord
 from translator.notice import Notice
 from translator.resource import Resource
 from translator.translate import service_address
+from translator.translate.addresses import family_of
 
 NOT_SERVED = "BackendNotServed"
 
@@ -59,7 +59,7 @@ def _address(record: ServiceRecord, settings: SettingsRecord, family: str) -> st
     if not service_address.is_served(record):
         return None
     for address in record.cluster_ips:
-        if f"v{ipaddress.ip_address(address).version}" == family and service_address.is_within(settings, address):
+        if family_of(address) == family and service_address.is_within(settings, address):
             return address
     return None
 

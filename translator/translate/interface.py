@@ -18,6 +18,7 @@ from schemas.errors import TranslationError
 from schemas.identity import mac_of, object_uuid
 from schemas.records import SettingsRecord
 from translator.translate import names
+from translator.translate.addresses import family_of
 from translator.translate.names import Known, Named
 from translator.translate.owner import owner_annotations
 from translator.translate.tags import Worn
@@ -49,7 +50,7 @@ def plug(
     mac: str = "",
 ) -> Plug:
     """The interface with an address of each family, those in `asked` as they are."""
-    wanted = {f"v{ipaddress.ip_address(address).version}": address for address in asked}
+    wanted = {family_of(address): address for address in asked}
     both = sorted({*families, *wanted})
     return Plug(name, label, network, tuple((family, wanted.get(family, "")) for family in both), mac)
 

@@ -16,6 +16,7 @@ from schemas.identity import object_uuid
 from schemas.records import ServiceRecord
 from translator.resource import Resource
 from translator.translate import names, source_ranges
+from translator.translate.addresses import family_of
 from translator.translate.membership import public_pool
 from translator.translate.service_address import is_served, marks
 from translator.translate.service_ports import Ports
@@ -46,7 +47,7 @@ def asked(record: ServiceRecord) -> tuple[tuple[str, str], ...]:
 
     Only of families of which it has a cluster address: to another one none of its members would answer.
     """
-    named, families = _named(record), {_family(address) for address in record.cluster_ips}
+    named, families = _named(record), {family_of(address) for address in record.cluster_ips}
     if not named and record.balances and is_served(record):
         return (("v4", ""),) if "v4" in families else ()
     return tuple((family, address) for family, address in named if family in families)
@@ -54,7 +55,7 @@ def asked(record: ServiceRecord) -> tuple[tuple[str, str], ...]:
 
 def unanswered(record: ServiceRecord) -> tuple[str, ...]:
     """Addresses that the service names and does not get, because it has no cluster address of their family."""
-    families = {_family(address) for address in record.cluster_ips}
+    families = {family_of(address) for address in record.cluster_ips}
     return tuple(address for family, address in _named(record) if families and family not in families)
 
 
@@ -64,7 +65,7 @@ def _named(record: ServiceRecord) -> list[tuple[str, str]]:
         return []
     texts = [*record.external_ips, *([record.load_balancer_ip] if record.balances and record.load_balancer_ip else [])]
     named = {str(ipaddress.ip_address(text)) for text in texts}  # of all spellings the one that Contrail knows
-    return sorted((_family(address), address) for address in named)
+    return sorted((family_of(address), address) for address in named)
 
 
 def _floating_ip(
@@ -86,7 +87,3 @@ def _floating_ip(
         (names.project(view.settings, service.namespace).reference(),),
         after=stands_by,
     )
-
-
-def _family(address: str) -> str:
-    return f"v{ipaddress.ip_address(address).version}"

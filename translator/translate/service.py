@@ -6,7 +6,6 @@ The floating-ips that lead from a cluster address to the members are its slices'
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Set
 from typing import cast
 
@@ -23,6 +22,7 @@ from translator.translate import (
     service_notices,
     source_ranges,
 )
+from translator.translate.addresses import address_of
 from translator.translate.membership import label_of, service_membership
 from translator.translate.public_address import public_floating_ips
 from translator.view import View
@@ -80,14 +80,5 @@ def _health_check(service: Resource, families: Set[str], view: View) -> tuple[Ou
 
 def _require_addresses(label: str, field: str, texts: tuple[str, ...]) -> None:
     for text in texts:
-        if not _is_address(text):
+        if address_of(text) is None:
             raise TranslationError(f"{label}: {field} has {text[:300]!r}; accepted are IPv4 and IPv6 addresses")
-
-
-def _is_address(text: str) -> bool:
-    """Whether it is one that Contrail knows, too: without a zone."""
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return "%" not in text

@@ -18,6 +18,7 @@ from schemas.identity import mac_of, object_uuid
 from schemas.records import ServiceRecord, SettingsRecord
 from translator.resource import Resource
 from translator.translate import names
+from translator.translate.addresses import family_of
 from translator.translate.names import Known, Named
 from translator.translate.owner import owner_annotations
 from translator.translate.service_ports import Ports
@@ -137,7 +138,7 @@ def marks(settings: SettingsRecord, service: Resource) -> dict[str, Json]:
 
 @lru_cache(maxsize=8192)
 def _cluster_address(settings: SettingsRecord, service: str, uid: str, network: Known, address: str) -> ClusterAddress:
-    family = f"v{ipaddress.ip_address(address).version}"
+    family = family_of(address)
     key = names.part_key(settings, uid, f"{_part(settings)}/{address}", network)
     uuid = object_uuid(settings.cluster, names.INSTANCE_IP, key)
     # One name whatever the address and the network: so the earlier one is deleted before the next is made.

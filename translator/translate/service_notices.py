@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 from typing import cast
 
@@ -11,6 +10,7 @@ from schemas.records.service import LOAD_BALANCER, LOAD_BALANCER_CLASS
 from translator.notice import Notice
 from translator.resource import Resource
 from translator.translate import annotated, source_ranges
+from translator.translate.addresses import family_of
 from translator.translate.membership import public_pool
 from translator.translate.public_address import asked, unanswered
 from translator.translate.service_address import is_within
@@ -54,7 +54,7 @@ def _public(record: ServiceRecord, service: Resource, namespace: Resource, view:
     if unserved:
         said = f"asks for public address {', '.join(unserved)}, and has no cluster address of that family"
         yield Notice(NO_CHOICE, f"{said}: a family must be in spec.ipFamilies to be served")
-    elif record.balances and all(ipaddress.ip_address(each).version == 6 for each in record.cluster_ips) and not wanted:
+    elif record.balances and all(family_of(each) == "v6" for each in record.cluster_ips) and not wanted:
         yield Notice(NO_CHOICE, "Contrail chooses public addresses of IPv4 only: name one in spec.externalIPs")
 
 
