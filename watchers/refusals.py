@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Mapping
 
 import msgspec
@@ -61,6 +62,8 @@ def _culprit(error: Exception) -> str:
     match error:
         case NameResolutionError():
             return "the server's name is not known to DNS; is the address in the kubeconfig right?"
+        case NewConnectionError(__cause__=BrokenPipeError() | ConnectionResetError() as broken):
+            return f"the connection broke ({_short(broken)})"  # it was made, and ended within the handshake
         case NewConnectionError():
             reason = error.__cause__ or error
             return f"cannot connect ({_short(reason)}); is the API server running, and is its address right?"
@@ -68,6 +71,8 @@ def _culprit(error: Exception) -> str:
             return "no answer to the connection; is the server up, and does a firewall let this host reach it?"
         case ReadTimeoutError() | socket.timeout():
             return "the connection went silent; the server or the path to it is gone, connecting anew"
+        case SSLError(args=(ssl.SSLEOFError(), *_)):  # within the handshake, too: it says nothing of certificates
+            return f"the connection broke ({_short(error)})"
         case SSLError():
             return f"TLS failed ({_short(error)}); does the kubeconfig hold this cluster's certificate authority?"
         case ProtocolError():

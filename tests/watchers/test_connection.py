@@ -180,3 +180,24 @@ def test_a_read_under_way_ends_when_it_is_interrupted() -> None:
         thread.join()
         connection.release(response)
         connection.close()
+
+
+def test_a_connection_that_ends_within_the_handshake_broke_and_no_certificate_is_blamed() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def hang_up() -> None:
+            client, _ = listener.accept()
+            client.recv(65536)
+            client.close()
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        with pytest.raises(KubernetesUnavailable, match="the connection broke"):
+            _get(Connection(lambda: Configuration(host=url)))
+
+
+@pytest.mark.parametrize("reason", [BrokenPipeError(32, "Broken pipe"), ConnectionResetError(104, "reset by peer")])
+def test_a_connection_that_was_made_and_broke_is_not_called_one_that_could_not_be_made(reason: OSError) -> None:
+    error = NewConnectionError(None, "failed")  # type: ignore[arg-type]
+    error.__cause__ = reason
+    assert str(unreachable(error, doing=DOING)) == f"{DOING}: the connection broke ({reason})"
